@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
 use crate::{adapters, payments};
-use cli::{ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
+use cli::{OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use config::Config;
 
 /// A command's outcome: done, or something was found.
@@ -165,7 +165,7 @@ fn token(row: &TokenRow) -> Value {
 }
 
 /// `*` alone stands for all.
-fn within(names: Vec<String>) -> Result<Within, Error> {
+pub(crate) fn within(names: Vec<String>) -> Result<Within, Error> {
     if names == ["*"] {
         return Ok(Within::All);
     }
@@ -203,34 +203,6 @@ pub(crate) fn schema(command: SchemaCommand, config: &Config, as_json: bool) -> 
                 _ => table(&list["defects"], &["pack", "file", "code", "detail"]),
             });
             return Ok(u8::from(!defects.is_empty()).into());
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `amtsbote config …`
-pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) -> Outcome {
-    match command {
-        ConfigCommand::Check => {
-            net::Egress::new(&config.egress.allow)?;
-            config.osci_keys()?;
-            config.osci_parties()?;
-            config.tls_identity()?;
-            config.xta_settings()?;
-            config.dvdv_settings()?;
-            config.xta_parties()?;
-            payments::check(config)?;
-            adapters::check(config)?;
-            let authorities: usize = config.tenants.iter().map(|tenant| tenant.authorities.len()).sum();
-            let shown = json!({ "valid": true, "tenants": config.tenants.len(), "authorities": authorities });
-            print(as_json, &shown, |_| {
-                format!("valid: {} tenants, {authorities} authorities", config.tenants.len())
-            });
-        }
-        ConfigCommand::Show => {
-            print(as_json, &json!(config), |_| {
-                toml::to_string(config).unwrap_or_default().trim_end().to_owned()
-            });
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -53,6 +53,15 @@ pub(crate) enum Error {
     /// A file is there already.
     #[error("{0} is there already")]
     Exists(PathBuf),
+    /// Somebody else makes this backup already.
+    #[error("another backup is being made in {0}")]
+    BackupUnderWay(PathBuf),
+    /// A backup was changed, or is none.
+    #[error("{0}")]
+    BackupDamaged(String),
+    /// A backup cannot be opened with the keys that are configured.
+    #[error("the keys that this backup needs are not where the configuration names them")]
+    BackupKeys,
     /// A message of another standard than xdomea was to be converted.
     #[error("this is no message of xdomea")]
     NotConvertible,
@@ -95,6 +104,9 @@ impl Error {
             Error::Standard(failure) => &failure.code,
             Error::File { .. } => "cli.file",
             Error::Exists(_) => "cli.exists",
+            Error::BackupUnderWay(_) => "backup.under-way",
+            Error::BackupDamaged(_) => "backup.damaged",
+            Error::BackupKeys => "backup.keys-missing",
             Error::NotConvertible => "cli.not-convertible",
             Error::ResultRefused => "cli.result-refused",
             Error::Usage(_) => "cli.usage",
@@ -109,12 +121,13 @@ impl Error {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Error::File { .. } | Error::Exists(_) | Error::NotConvertible | Error::Usage(_) => 2,
+            Error::BackupUnderWay(_) => 2,
             Error::Config(_)
             | Error::Net(_)
             | Error::Store(_)
             | Error::Key(_)
             | Error::Broker(broker::Error::Store(_)) => 3,
-            Error::Address { .. } | Error::Clock(_) | Error::System(_) => 3,
+            Error::Address { .. } | Error::Clock(_) | Error::System(_) | Error::BackupKeys => 3,
             _ => 1,
         }
         .into()

@@ -14,9 +14,9 @@ use store::Store;
 use transport::dvdv::{self, Dvdv};
 use transport::osci::Parties;
 
-use crate::adapters::Tools;
+use crate::console_tools::Tools;
 use crate::error::Error;
-use crate::{adapters, payments, registry};
+use crate::{adapters, payments, registry, watch};
 use config::Config;
 
 /// A clock before this stands on a value that no machine had when this program was written: whatever it
@@ -29,6 +29,7 @@ pub(crate) struct Gateway {
     store: Store,
     pub(crate) osci: Parties,
     pub(crate) xta: transport::xta::party::Parties,
+    schemas: Arc<Schemas>,
 }
 
 impl Gateway {
@@ -37,17 +38,26 @@ impl Gateway {
     /// # Errors
     /// If the clock is wrong, a key is missing, or the store cannot be used.
     pub(crate) async fn open(config: &Config) -> Result<Self, Error> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        check_clock(clock.now())?;
-        let egress = Egress::new(&config.egress.allow)?;
-        let outbound = net::Client::new(egress.clone(), net::Settings::default(), clock.clone());
+        check_clock(SystemClock.now())?;
+        // What is wrong with it must be known before the store is touched.
+        Egress::new(&config.egress.allow)?;
         let store = Store::open(store::Config {
             database: config.database()?,
             payloads: config.store.payloads.clone(),
             keys: Arc::new(config.store.master_keys()?),
-            clock: clock.clone(),
+            clock: Arc::new(SystemClock),
         });
-        let store = store.await?;
+        Gateway::on(config, store.await?)
+    }
+
+    /// The same on a store that is open: so a running gateway gets another configuration.
+    ///
+    /// # Errors
+    /// If something that the configuration names cannot be used; the store was not touched then.
+    pub(crate) fn on(config: &Config, store: Store) -> Result<Self, Error> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let egress = Egress::new(&config.egress.allow)?;
+        let outbound = net::Client::new(egress.clone(), net::Settings::default(), clock.clone());
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
         let standards = registry::standards(
             &schemas,
@@ -60,6 +70,7 @@ impl Gateway {
         parties.egress = egress.clone();
         xta.egress = egress.clone();
         xta.container = registry::container(&config.limits);
+        let certificates = watch::certificates(config, parties.ends().into_iter().chain(xta.ends()))?;
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
             .with_contacts(&config.contacts)
@@ -71,9 +82,11 @@ impl Gateway {
             None => house,
         };
         let house = Arc::new(house);
-        let tools = Tools { client: &outbound, clock: &clock, standards: &standards, schemas: &schemas };
+        let tools =
+            adapters::Tools { client: &outbound, clock: &clock, standards: &standards, schemas: &schemas };
         let mut adapters = adapters::adapters(config, &tools)?;
         let payments = payments::payments(config, &outbound, &clock)?;
+        let alerts = watch::alerts(config, adapters::teller(config, &tools)?)?;
         let broker = Broker::new(Parts {
             store: store.clone(),
             standards,
@@ -89,6 +102,12 @@ impl Gateway {
         })
         .with_quotas(config.limits.quotas())
         .with_upload_limits(config.limits.uploads())
+        .with_keeping(
+            config.retention.as_ref().map_or_else(Default::default, |retention| retention.keeping()),
+        )
+        .with_alerts(alerts)
+        .with_certificates(certificates)
+        .with_people(config.people())
         .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()));
         let broker = match config.dvdv_settings()? {
             Some(settings) => {
@@ -115,7 +134,18 @@ impl Gateway {
         adapters.push(Arc::new(xta.courier()));
         let broker = broker.with_adapters(adapters).with_channels(adapters::channels(config));
         let broker = broker.with_sending(config.dispatch.clone());
-        Ok(Gateway { broker, store, osci, xta })
+        Ok(Gateway { broker, store, osci, xta, schemas })
+    }
+
+    /// What the console asks for that lies outside of the broker.
+    pub(crate) fn workshop(&self, config: &Config) -> Arc<dyn console::Workshop> {
+        let (broker, osci, xta) = (self.broker.clone(), self.osci.clone(), self.xta.clone());
+        Arc::new(Tools::new(broker, osci, xta, Arc::clone(&self.schemas), config))
+    }
+
+    /// The store itself, for what is done to all of it.
+    pub(crate) fn whole_store(&self) -> &Store {
+        &self.store
     }
 
     /// Commits what waits and closes the store.

@@ -1,26 +1,39 @@
 //! The gateway's binary: parse, wire, run.
 
 mod adapters;
+mod backup;
 mod check;
 mod commands;
+mod config_commands;
+mod console_tools;
 mod convert;
 mod directory_commands;
 mod error;
 mod evidence;
 mod gateway;
+mod identities;
+mod key_commands;
 mod messages;
+mod notify;
 mod osci_commands;
 mod payments;
 mod registry;
+mod reload;
 mod scan_commands;
 mod selftest;
 mod serve;
+mod user_commands;
+mod watch;
+mod watch_commands;
 mod xta_commands;
 
 use std::future::Future;
 use std::process::ExitCode;
 
-use cli::{Cli, Command, EvidenceCommand, Language, OsciCommand};
+use cli::{
+    Backup, BackupCommand, Cli, Command, ConfigCommand, EvidenceCommand, Language, OsciCommand,
+    RetentionCommand,
+};
 use commands::OnStore;
 use config::{Config, LogFormat, LogLevel};
 use error::Error;
@@ -44,7 +57,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Serve => {
             let config = load()?;
             config.log.start();
-            wait_in(serve::threads(&config), serve::serve(config)).map(|()| ExitCode::SUCCESS)
+            wait_in(serve::threads(&config), serve::serve(config, &cli.config)).map(|()| ExitCode::SUCCESS)
         }
         Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
         Command::Check { files, mapping: Some(mapping), metadata, .. } => {
@@ -73,7 +86,16 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             let language = cli.lang.unwrap_or_else(Language::of_environment);
             on_store(load()?, as_json, async |store| store.message(command, language).await)
         }
+        Command::Retention(RetentionCommand::Verify { proof, key }) => {
+            watch_commands::verify(&proof, &key, as_json)
+        }
+        Command::Retention(command) => {
+            on_store(load()?, as_json, async |store| store.retention(command).await)
+        }
+        Command::Person(command) => on_store(load()?, as_json, async |store| store.person(command).await),
+        Command::Alert(command) => on_store(load()?, as_json, async |store| store.alert(command).await),
         Command::Token(command) => on_store(load()?, as_json, async |store| store.token(command).await),
+        Command::User(command) => on_store(load()?, as_json, async |store| store.user(command).await),
         Command::Evidence(EvidenceCommand::Export { case, output, content, of }) => {
             on_store(load()?, as_json, async |store| store.export(case, &output, content, &of).await)
         }
@@ -88,7 +110,20 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             on_store(load()?, as_json, async |store| store.erase(case, &what, &of).await)
         }
         Command::Evidence(EvidenceCommand::Key) => evidence::public_key(&load()?, as_json),
-        Command::Config(command) => commands::config(&command, &load()?, as_json),
+        Command::Backup(Backup { command: Some(BackupCommand::Verify { path, key, scratch }), .. }) => {
+            wait_for(backup::verify(&path, key.as_deref(), scratch.as_deref(), as_json))
+        }
+        Command::Backup(wanted) => {
+            let file = cli.config;
+            on_store(Config::load(&file)?, as_json, async |store| backup::make(store, &wanted, &file).await)
+        }
+        Command::Restore(wanted) => {
+            config::Log { format: LogFormat::Text, level: LogLevel::Warn }.start();
+            wait_for(backup::restore(&wanted, load()?, as_json))
+        }
+        Command::Key(command) => on_store(load()?, as_json, async |store| store.key(&command).await),
+        Command::Config(ConfigCommand::Check) => config_commands::check(&cli.config, as_json, cli.lang),
+        Command::Config(ConfigCommand::Show) => config_commands::show(&load()?, as_json),
         Command::Osci(OsciCommand::Inspect { file, key, password }) => {
             osci_commands::inspect(&file, key.as_deref(), password.as_deref(), as_json)
         }

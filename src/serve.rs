@@ -1,16 +1,17 @@
-//! `amtsbote serve`: runs until it is told to stop, and stops in bounded time.
+//! `amtsbote serve`: runs until it is told to stop, and stops in bounded time. How it is given another configuration stands in `reload`.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use api::Exchangeable;
 use axum::Router;
 use broker::{Places, Workers};
 use futures::future::join;
 use net::pace::Pace;
 use net::tls;
-use seal::identity::Identity;
-use seal::x509::Certificate;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,7 +22,8 @@ use transport::{Fetch, Fetchers};
 
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::registry;
+use crate::notify::Notify;
+use crate::{identities, registry};
 use config::{Config, LogFormat};
 
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
@@ -34,7 +36,7 @@ const DISK_THREADS: usize = 256;
 ///
 /// # Errors
 /// If it cannot start: address, clock, keys, store.
-pub(crate) async fn serve(config: Config) -> Result<(), Error> {
+pub(crate) async fn serve(config: Config, file: &Path) -> Result<(), Error> {
     // The addresses come first: if another gateway has them, its store is left alone.
     let internal = listen(config.listen.internal).await?;
     let operations = listen(config.listen.operations).await?;
@@ -42,55 +44,156 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let osci_plain = listen_if(config.listen.osci_plain).await?;
     let public = listen_if(config.listen.public).await?;
     let mut signals = Signals::new()?;
+    let mut notify = Notify::of_environment();
     let gateway = Gateway::open(&config).await?;
-    let intermediary = registry::osci(&config, &gateway.broker)?;
-    let osci = transport::osci::router(intermediary, gateway.osci.recipient());
-    let xta = registry::xta(&config, &gateway.broker)?;
-    let known = xta.as_ref().map_or_else(Vec::new, |door| door.certificates());
-    let xta = transport::xta::router(xta);
-    let tls = config.tls_identity()?;
-    let workers = Workers::start_in(gateway.broker.clone(), places(&config)).await?;
-    let fetchers = Fetchers::start(if works(&config) { fetchers(&gateway) } else { vec![] });
+    let draining = Arc::new(AtomicBool::new(false));
+    let faces = Faces::of(&config, &gateway, &draining)?;
+    let work = Work::start(&config, &gateway).await?;
 
     let (stop, stopped) = watch::channel(false);
     let limits = server_limits(&config);
-    let interface = api::Api::new(gateway.broker.clone(), api::Settings::default());
-    let tls = tls.as_ref();
-    let machine_speech = tls.map_or(Speech::Plain, |identity| Speech::Machines(identity, &known));
-    let public_speech = tls.map_or(Speech::Plain, Speech::Public);
-    let public_router = api::public_router(gateway.broker.clone());
     let listening = [
-        ("internal", Some(internal), Speech::Plain, inside(&gateway, &interface)),
-        ("operations", Some(operations), Speech::Plain, api::operations_router(interface)),
-        ("machines", machines, machine_speech, osci.clone().merge(xta)),
-        ("osci_plain", osci_plain, Speech::Plain, osci),
-        ("public", public, public_speech, public_router),
+        ("internal", Some(internal)),
+        ("operations", Some(operations)),
+        ("machines", machines),
+        ("osci_plain", osci_plain),
+        ("public", public),
     ];
-    let (mut addresses, mut doors) = (vec![], vec![]);
-    for (name, listener, speech, router) in listening {
-        let Some(listener) = listener else { continue };
+    let (mut addresses, mut doors, mut open) = (vec![], vec![], vec![]);
+    for (((name, listener), router), tls) in listening.into_iter().zip(faces.routers).zip(faces.tls) {
+        let router = Exchangeable::new(router);
+        let Some(listener) = listener else {
+            open.push(OpenDoor { router, shown: None });
+            continue;
+        };
         addresses.push((name, listener.local_addr()?));
-        doors.push(open(listener, speech, router, limits, told(stopped.clone()))?);
+        let answered = router.router();
+        let shown = match tls {
+            None => {
+                doors.push(tokio::spawn(api::serve(listener, answered, limits, told(stopped.clone()))));
+                None
+            }
+            Some(door) => {
+                let listener = tls::Listener::with(listener, door)?;
+                let shown = listener.shown();
+                doors.push(tokio::spawn(api::serve(listener, answered, limits, told(stopped.clone()))));
+                Some(shown)
+            }
+        };
+        open.push(OpenDoor { router, shown });
     }
     announce(config.log.format, &addresses);
+    notify.ready();
 
-    signals.first().await;
+    let mut running = Running { config, gateway, work, draining, doors: open };
+    while signals.wants_reload().await {
+        notify.reloading();
+        running.reload(file).await?;
+        notify.ready();
+    }
     tracing::info!("stopping");
-    let _ = stop.send(true);
+    notify.stopping();
     tokio::select! {
-        () = end(doors, fetchers, workers, gateway) => tracing::info!("stopped"),
+        () = end(running, doors, &stop) => tracing::info!("stopped"),
         // Whoever asks twice does not want to wait: what was acknowledged is durable anyway.
-        () = signals.first() => tracing::warn!("stopped at once"),
+        () = signals.end() => tracing::warn!("stopped at once"),
     }
     Ok(())
 }
 
-/// What stands on the internal address: the REST interface, and the pages of the house.
-fn inside(gateway: &Gateway, interface: &api::Api) -> Router {
+/// A gateway that serves, with whatever of it can be exchanged.
+pub(crate) struct Running {
+    pub(crate) config: Config,
+    pub(crate) gateway: Gateway,
+    pub(crate) work: Work,
+    pub(crate) draining: Arc<AtomicBool>,
+    /// In the order of [`Faces::routers`].
+    pub(crate) doors: Vec<OpenDoor>,
+}
+
+/// An address that answers; one that is not configured has nobody who asks.
+pub(crate) struct OpenDoor {
+    pub(crate) router: Exchangeable,
+    pub(crate) shown: Option<tls::Shown>,
+}
+
+/// What works without being asked.
+pub(crate) struct Work(Option<(Workers, Fetchers)>);
+
+impl Work {
+    pub(crate) async fn start(config: &Config, gateway: &Gateway) -> Result<Self, Error> {
+        let workers = Workers::start_in(gateway.broker.clone(), places(config)).await?;
+        let fetchers = Fetchers::start(if works(config) { fetchers(gateway) } else { vec![] });
+        Ok(Work(Some((workers, fetchers))))
+    }
+
+    /// Nobody, while others take over.
+    pub(crate) fn none() -> Self {
+        Work(None)
+    }
+
+    /// Lets what is in hand end, for a time.
+    pub(crate) async fn stop(self) {
+        let Some((workers, fetchers)) = self.0 else { return };
+        if timeout(FAREWELL, join(fetchers.stop(), workers.stop())).await.is_err() {
+            tracing::warn!("jobs were cut off; they are done again");
+        }
+    }
+}
+
+/// What a configuration shows to those who connect.
+pub(crate) struct Faces {
+    /// `internal`, `operations`, `machines`, `osci_plain`, `public`.
+    pub(crate) routers: [Router; 5],
+    /// In the same order, where TLS is spoken: the key pair that is shown, and the certificates of partners.
+    pub(crate) tls: [Option<tls::Door>; 5],
+}
+
+impl Faces {
+    pub(crate) fn of(config: &Config, gateway: &Gateway, draining: &Arc<AtomicBool>) -> Result<Self, Error> {
+        let intermediary = registry::osci(config, &gateway.broker)?;
+        let osci = transport::osci::router(intermediary, gateway.osci.recipient());
+        let xta = registry::xta(config, &gateway.broker)?;
+        let known = xta.as_ref().map_or_else(Vec::new, |door| door.certificates());
+        let mut tls = [None, None, None, None, None];
+        if let Some(identity) = config.tls_identity()? {
+            let inside = match config.listen.internal_tls {
+                false => None,
+                // Who has no tokens that may be bound is asked for no certificate.
+                true if config.oauth.is_empty() => Some(tls::Door::for_public(&identity)?),
+                true => Some(tls::Door::new(&identity, &[])?),
+            };
+            let machines = tls::Door::new(&identity, &known)?;
+            tls = [inside, None, Some(machines), None, Some(tls::Door::for_public(&identity)?)];
+        }
+        let settings = api::Settings { proxies: identities::proxies(config), ..api::Settings::default() };
+        let interface = api::Api::new(gateway.broker.clone(), settings);
+        let interface = interface.with_draining(Arc::clone(draining));
+        let interface = match identities::issuers(config)? {
+            Some(issuers) => interface.with_issuers(issuers),
+            None => interface,
+        };
+        let routers = [
+            api::router(interface.clone()).merge(pages(gateway, config)?),
+            api::operations_router(interface),
+            osci.clone().merge(transport::xta::router(xta)),
+            osci,
+            api::public_router(gateway.broker.clone()),
+        ];
+        Ok(Faces { routers, tls })
+    }
+}
+
+/// The pages of the house, which stand beside the REST interface.
+fn pages(gateway: &Gateway, config: &Config) -> Result<Router, Error> {
     let broker = gateway.broker.clone();
     let visitors = Arc::new(console::Sessions(broker.clone()));
-    let pages = console::router(console::Console::new(broker, visitors, console::Settings::default()));
-    api::router(interface.clone()).merge(pages)
+    let pages = console::Console::new(broker, visitors, console::Settings::default());
+    let pages = pages.with_workshop(gateway.workshop(config));
+    Ok(console::router(match identities::elsewhere(config)? {
+        Some(elsewhere) => pages.with_provider(elsewhere),
+        None => pages,
+    }))
 }
 
 fn server_limits(config: &Config) -> api::ServerLimits {
@@ -118,13 +221,16 @@ fn works(config: &Config) -> bool {
     config.limits.workers != Some(0)
 }
 
-async fn end(doors: Vec<JoinHandle<()>>, fetchers: Fetchers, workers: Workers, gateway: Gateway) {
+/// Says that it is going to stop, for as long as is configured; then stops.
+async fn end(running: Running, doors: Vec<JoinHandle<()>>, stop: &watch::Sender<bool>) {
+    let Running { config, gateway, work, draining, .. } = running;
+    draining.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(config.listen.drain_seconds.into())).await;
+    let _ = stop.send(true);
     for door in doors {
         let _ = door.await;
     }
-    if timeout(FAREWELL, join(fetchers.stop(), workers.stop())).await.is_err() {
-        tracing::warn!("jobs were cut off; they are done again at the next start");
-    }
+    work.stop().await;
     gateway.close().await;
 }
 
@@ -151,33 +257,6 @@ async fn listen_if(address: Option<SocketAddr>) -> Result<Option<TcpListener>, E
     }
 }
 
-/// How is spoken at an address.
-#[derive(Clone, Copy)]
-enum Speech<'a> {
-    /// Plain HTTP.
-    Plain,
-    /// TLS with machines: the key pair that is shown, and the certificates of partners.
-    Machines(&'a Identity, &'a [Certificate]),
-    /// TLS with anybody.
-    Public(&'a Identity),
-}
-
-/// Serves at an address.
-fn open(
-    listener: TcpListener,
-    speech: Speech<'_>,
-    router: Router,
-    limits: api::ServerLimits,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<JoinHandle<()>, Error> {
-    let listener = match speech {
-        Speech::Plain => return Ok(tokio::spawn(api::serve(listener, router, limits, stop))),
-        Speech::Machines(identity, known) => tls::Listener::new(listener, identity, known)?,
-        Speech::Public(identity) => tls::Listener::for_public(listener, identity)?,
-    };
-    Ok(tokio::spawn(api::serve(listener, router, limits, stop)))
-}
-
 /// The one line on standard output: from now on all addresses answer.
 fn announce(format: LogFormat, addresses: &[(&str, SocketAddr)]) {
     output::line(&match format {
@@ -195,6 +274,7 @@ fn announce(format: LogFormat, addresses: &[(&str, SocketAddr)]) {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -202,10 +282,21 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn first(&mut self) {
+    /// Waits for any of them: whether it is to read the configuration anew, and not to end.
+    async fn wants_reload(&mut self) -> bool {
+        tokio::select! {
+            _ = self.terminate.recv() => false,
+            _ = self.interrupt.recv() => false,
+            _ = self.hangup.recv() => true,
+        }
+    }
+
+    /// Somebody wants it to end.
+    async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -148,6 +148,8 @@ enum BenchName {
     Open311,
     /// Who calls, among a million calls; the plan of the database is shown
     Screenpop,
+    /// First pages of the console and searches, with a million messages
+    Console,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -321,6 +323,17 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             each(&json!(figures), json);
             // 20 ms is what a person does not notice.
             Ok([figures.p99_ms, figures.busy_p99_ms, figures.stranger_p99_ms].iter().all(|ms| *ms < 20.0))
+        }
+        Suite::Bench { name: BenchName::Console, engine, .. } => {
+            let wanted = bench::Console { binary: binary.to_owned(), engine: Engine::named(engine.name())? };
+            let figures = bench::console(&wanted).await?;
+            for it in &figures.pages {
+                let verdict = if it.holds { "holds" } else { "TOO SLOW" };
+                let [p50, p99, most] = [it.p50_ms, it.p99_ms, it.most_ms];
+                say(json, &format!("{}: {p50} ms, 99 of 100 {p99} ms of at most {most}: {verdict}", it.name));
+            }
+            summary(json, &json!(figures));
+            Ok(figures.pages.iter().all(|it| it.holds))
         }
         Suite::Bench { name: BenchName::Xta, engine, .. } => {
             each(&json!(bench::xta(binary, &Engine::named(engine.name())?).await?), json);

@@ -62,6 +62,19 @@ pub(crate) fn adapters(config: &Config, tools: &Tools<'_>) -> Result<Vec<Arc<dyn
     Ok(built)
 }
 
+/// Whoever sends e-mails of the house's own, by the adapter that the alerts name.
+///
+/// # Errors
+/// As [`adapters`].
+pub(crate) fn teller(config: &Config, tools: &Tools<'_>) -> Result<Option<adapter_post::out::Teller>, Error> {
+    let Some(mail) = config.alerts.as_ref().and_then(|alerts| alerts.mail.as_ref()) else { return Ok(None) };
+    let Some(entry) = config.adapters.iter().find(|entry| entry.serves.id == *mail) else { return Ok(None) };
+    match &entry.kind {
+        AdapterKind::Smtp(it) => Ok(Some(Build { config, entry, tools }.teller(it)?)),
+        _ => Ok(None),
+    }
+}
+
 /// Whom each of them serves, by its id.
 pub(crate) fn channels(config: &Config) -> impl Iterator<Item = (String, Channel)> {
     config.adapters.iter().filter_map(|entry| Some((entry.serves.id.clone(), entry.channel()?)))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use adapter_post::out::Teller;
 use adapter_post::out::settings::{self as out, Pdf};
 use adapter_post::patterns::Patterns;
 use adapter_post::{mail, out as ways};
@@ -69,10 +70,19 @@ impl Build<'_> {
     }
 
     pub(super) fn smtp(&self, it: &Smtp) -> Result<Arc<dyn Adapter>, Error> {
+        Ok(ways::mail(self.smtp_settings(it)?, self.clock())?)
+    }
+
+    /// Whoever sends texts of the house's own by the same server.
+    pub(super) fn teller(&self, it: &Smtp) -> Result<Teller, Error> {
+        Ok(ways::teller(self.smtp_settings(it)?, self.clock())?)
+    }
+
+    fn smtp_settings(&self, it: &Smtp) -> Result<out::Mail, Error> {
         let signer = it.signer.as_ref();
         let signer =
             signer.map(|pair| self.config.adapter_identity(self.entry, "signer", pair)).transpose()?;
-        let settings = out::Mail {
+        Ok(out::Mail {
             id: self.id(),
             server: self.server(&it.server)?,
             login: self.login(it.user.as_ref(), it.password.as_ref())?,
@@ -86,8 +96,7 @@ impl Build<'_> {
             only_encrypted: it.only_encrypted,
             most_bytes: it.max_mb << 20,
             within: seconds(it.within_seconds),
-        };
-        Ok(ways::mail(settings, self.clock())?)
+        })
     }
 
     fn server(&self, it: &MailServer) -> Result<Server, Error> {

@@ -41,7 +41,7 @@ fn the_self_test_passes() {
 fn every_command_has_help_and_a_wrong_one_ends_with_2() {
     for command in [
         "serve", "demo", "check", "convert", "schema", "partner", "adapter", "scan", "message", "evidence",
-        "token", "config",
+        "token", "user", "config",
     ] {
         let output = amtsbote(&[command, "--help"]);
         assert!(output.status.success() && !output.stdout.is_empty(), "{command}");
@@ -182,12 +182,28 @@ fn a_configuration_is_checked_and_shown_and_a_wrong_one_ends_with_3() {
     let output = installation.run(&["config", "check"]);
     assert_eq!(output.status.code(), Some(3));
     let said = said(&output);
-    assert!(said.contains("line 10, nodes") && said.contains("[config.key]"), "{said}");
+    assert!(said.contains("line 10:1, nodes") && said.contains("[config.key]"), "{said}");
     assert!(
         said.contains("Ein Schlüssel der Konfiguration") && said.contains("A key of the configuration"),
         "{said}"
     );
     assert_eq!(installation.run(&["--config", "absent.toml", "config", "check"]).status.code(), Some(3));
+
+    installation.configure(|example| {
+        example
+            .replace("container_ratio = 200", "container_ratio = 0")
+            .replace("allow = []", "allow = [\"*.example\"]\nalow = []")
+    });
+    let output = installation.run(&["config", "check", "--json"]);
+    assert_eq!(output.status.code(), Some(3));
+    let found: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    let keys: Vec<_> =
+        found["errors"].as_array().unwrap().iter().map(|error| error["key"].as_str()).collect();
+    assert_eq!(keys, [Some("egress.alow"), Some("limits.container_ratio")], "{found}");
+    assert!(found["errors"][1]["line"].as_u64() > Some(1) && found["errors"][1]["column"] == 1, "{found}");
+    let output = installation.run(&["config", "check", "--lang", "de"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("Konfiguration") && !told.contains("of the configuration"), "{told}");
 }
 
 #[test]
@@ -215,6 +231,32 @@ fn a_token_is_shown_once_and_can_be_ended() {
     assert!(said(&refused).contains("broker.unknown-unit"));
     let elsewhere = ["token", "revoke", id, "--tenant", "musterstadt"];
     assert_eq!(installation.run(&elsewhere).status.code(), Some(1), "another tenant's token");
+}
+
+#[test]
+fn the_first_administrator_is_made_here_and_locked_and_let_in_again() {
+    let installation = Installation::new();
+    let of = ["--tenant", "musterkreis", "--json"];
+    let add = |login: &str, tenant: &str| {
+        let names = ["user", "add", login, "--name", "Erika Beispiel", "--role", "admin", "--tenant", tenant];
+        installation.run(&[&names[..], &["--unit", "*", "--service", "*", "--json"]].concat())
+    };
+    let added = json(&add("E.Beispiel", "musterkreis"));
+    assert!(added["secret"].as_str().unwrap().starts_with("ami_"), "{added}");
+    assert_eq!((&added["login"], &added["roles"]), (&"e.beispiel".into(), &serde_json::json!(["admin"])));
+    assert!(said(&add("e.beispiel", "musterstadt")).contains("user.login-taken"));
+    for (act, state) in
+        [("lock", "locked"), ("unlock", "active"), ("disable", "disabled"), ("unlock", "active")]
+    {
+        let user = installation.json(&[&["user", act, "e.beispiel"], &of[..]].concat());
+        assert_eq!(user["state"], state);
+    }
+    let again = installation.json(&[&["user", "reset", "e.beispiel"], &of[..]].concat());
+    assert_ne!(again["secret"], added["secret"]);
+    let list = installation.json(&[&["user", "list", "--search", "ERIKA"], &of[..]].concat());
+    assert!(list["items"].as_array().unwrap().len() == 1 && list["items"][0]["secret"].is_null(), "{list}");
+    let elsewhere = ["user", "show", "e.beispiel", "--tenant", "musterstadt"];
+    assert_eq!(installation.run(&elsewhere).status.code(), Some(1), "another tenant's user");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! the kernel accounts them. The load generator runs on the same machine and takes its share of it.
 
 mod check;
+mod console;
 mod copies;
 mod deliver;
 mod guard;
@@ -18,6 +19,7 @@ pub(crate) mod wire;
 mod xta;
 
 pub use check::{Beside, CheckFigures, Container, check};
+pub use console::{Console, ConsoleFigures, Shown, console};
 pub use deliver::{DeliverFigures, deliver};
 pub use guard::{Guarded, guard};
 pub use import::{ImportFigures, import};

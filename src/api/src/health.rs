@@ -1,13 +1,15 @@
 //! The operations listener: is the process alive, can it work, how does it stand. It has no tokens: it
 //! belongs on an address that only the operator's systems reach, and tells no ids, names or content.
 
+use std::sync::atomic::Ordering;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{Api, answer, meter};
 
@@ -26,6 +28,9 @@ async fn live() -> Response {
 }
 
 async fn ready(State(api): State<Api>) -> Response {
+    if api.draining.load(Ordering::Relaxed) {
+        return unready(&json!({ "ready": false, "code": "draining" }));
+    }
     let asked: Result<_, broker::Error> =
         async { Ok((api.broker.stats().await?, api.broker.stamp_health().await?)) }.await;
     match asked {
@@ -45,14 +50,20 @@ async fn ready(State(api): State<Api>) -> Response {
         }
         Err(error) => {
             tracing::error!(code = error.code(), "the store cannot be asked");
-            let body = json!({ "ready": false, "code": error.code() }).to_string();
-            (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, "application/json")], body).into_response()
+            unready(&json!({ "ready": false, "code": error.code() }))
         }
     }
 }
 
+fn unready(why: &Value) -> Response {
+    let head = (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, "application/json")]);
+    (head.0, head.1, why.to_string()).into_response()
+}
+
 async fn figures(State(api): State<Api>) -> Response {
     let stats = api.broker.stats().await.ok();
+    meter::note_messages(&api.broker);
+    meter::note_certificates(api.broker.certificates());
     meter::note_stamps(api.broker.stamp_health().await.ok().flatten());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], meter::render(stats.as_ref(), &api.broker.pressure()))
         .into_response()

@@ -8,6 +8,7 @@
 //! | `problem`, `answer` | what an answer looks like |
 //! | `doors` | the public listener's: providers' notifications and payers' returns, without any token of ours |
 //! | one module per resource | the handlers: each asks the broker one thing |
+//! | `exchange` | a router that can be exchanged while requests come |
 //! | `server` | HTTP/1.1 with limits on headers, time and connections |
 //!
 //! Nothing of the interface is open without a token but the OpenAPI document. Whatever a client sends is limited and read
@@ -15,6 +16,7 @@
 
 mod accounts;
 mod answer;
+mod approvals;
 mod auth;
 mod body;
 mod case_files;
@@ -29,6 +31,7 @@ mod documents;
 mod doors;
 mod events;
 mod evidence;
+mod exchange;
 mod exchanges;
 mod health;
 mod inbox;
@@ -59,11 +62,14 @@ mod tokens;
 mod uploads;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use broker::Broker;
 use tokio::sync::Semaphore;
 
+pub use auth::{Proxies, Recognise};
 pub use doors::public_router;
+pub use exchange::Exchangeable;
 pub use health::operations_router;
 pub use openapi::document;
 pub use route::{Needs, Route};
@@ -85,6 +91,8 @@ const WAITING_POLLS: usize = 256;
 pub struct Settings {
     /// Whom the OpenAPI document names for questions.
     pub contact: Contact,
+    /// Proxies that say which certificate was shown to them.
+    pub proxies: Proxies,
 }
 
 /// Whom to ask about the interface: a desk, never a person.
@@ -106,6 +114,7 @@ impl Default for Settings {
                 url: "https://amtsbote.example".to_owned(),
                 email: "betrieb@amtsbote.example".to_owned(),
             },
+            proxies: Proxies::default(),
         }
     }
 }
@@ -116,11 +125,25 @@ pub struct Api {
     broker: Broker,
     settings: Arc<Settings>,
     polls: Arc<Semaphore>,
+    issuers: Option<Arc<dyn Recognise>>,
+    draining: Arc<AtomicBool>,
 }
 
 impl Api {
     /// The interface to a broker.
     pub fn new(broker: Broker, settings: Settings) -> Self {
-        Api { broker, settings: Arc::new(settings), polls: Arc::new(Semaphore::new(WAITING_POLLS)) }
+        let polls = Arc::new(Semaphore::new(WAITING_POLLS));
+        Api { broker, settings: Arc::new(settings), polls, issuers: None, draining: Arc::default() }
+    }
+
+    /// The same that takes access tokens of others, too.
+    pub fn with_issuers(self, issuers: Arc<dyn Recognise>) -> Self {
+        Api { issuers: Some(issuers), ..self }
+    }
+
+    /// The same, which is not ready any more once this is set: whoever shares work out among nodes then leaves it out, while all
+    /// that comes is still answered.
+    pub fn with_draining(self, draining: Arc<AtomicBool>) -> Self {
+        Api { draining, ..self }
     }
 }

@@ -110,10 +110,10 @@ pub(crate) async fn list(
         direction: query.direction,
         state: query.state,
         partner: query.partner,
-        authority: None,
         message_type: query.message_type,
         exchange: query.exchange,
         process_id: query.process_id,
+        ..MessageFilter::default()
     };
     let page = paging::page(query.limit, query.after)?;
     let listed = api.broker.messages(&caller, &filter, &page).await?;

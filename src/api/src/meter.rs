@@ -27,6 +27,9 @@ const HEADER_BYTES: usize = 16 * 1024;
 /// Bounds of the latency histogram, in seconds.
 const SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
 
+/// Lanes to partners that have figures of their own.
+const MOST_LANES: usize = 1_000;
+
 /// Latencies that are kept until they are sorted into the histogram.
 const UNSORTED: u64 = 1_000;
 
@@ -55,10 +58,20 @@ pub(crate) fn render(stats: Option<&broker::Stats>, pressure: &broker::PressureN
             stats.lanes.iter().fold((0, 0), |(w, l), lane| (w + lane.waiting, l + lane.leased));
         gauge!("amtsbote_jobs", "state" => "waiting").set(waiting as f64);
         gauge!("amtsbote_jobs", "state" => "leased").set(leased as f64);
+        for class in broker::Class::ALL {
+            let of_class = stats.lanes.iter().filter(|lane| lane.class == class);
+            let waiting = of_class.map(|lane| lane.waiting).sum::<u64>();
+            gauge!("amtsbote_queue_waiting", "class" => class.name()).set(waiting as f64);
+        }
         let oldest = stats.lanes.iter().filter_map(|lane| lane.oldest).map(Timestamp::micros).min();
         // As Prometheus wants it: the moment, from which the age follows; 0 if nothing waits.
         gauge!("amtsbote_oldest_job_timestamp_seconds").set(oldest.unwrap_or_default() as f64 / 1e6);
-        stats.lanes.iter().filter(|lane| lane.lane.starts_with("to:")).for_each(lane_figures);
+        stats
+            .lanes
+            .iter()
+            .filter(|lane| lane.lane.starts_with("to:"))
+            .take(MOST_LANES)
+            .for_each(lane_figures);
         for (adapter, state, count) in &stats.channels {
             let labels = [("adapter", adapter.clone()), ("state", state.clone())];
             gauge!("amtsbote_channel_deliveries", &labels).set(*count as f64);
@@ -73,6 +86,39 @@ pub(crate) fn render(stats: Option<&broker::Stats>, pressure: &broker::PressureN
     gauge!("amtsbote_store_up").set(if stats.is_some() { 1.0 } else { 0.0 });
     prometheus.run_upkeep();
     prometheus.render()
+}
+
+/// What this process counted of messages, and how long they took: as a histogram of Prometheus, made of the counts as they are kept.
+pub(crate) fn note_messages(broker: &broker::Broker) {
+    for it in broker.message_counts() {
+        let labels = [
+            ("door", it.door),
+            ("direction", it.direction.to_owned()),
+            ("partner", it.partner),
+            ("state", it.state.to_owned()),
+        ];
+        counter!("amtsbote_messages_total", &labels).absolute(it.count);
+    }
+    for (direction, times) in broker.delivery_times() {
+        for (count, bound) in times.within.iter().zip(broker::DELIVERY_SECONDS) {
+            let labels = [("direction", direction.to_owned()), ("le", bound.to_string())];
+            counter!("amtsbote_delivery_seconds_bucket", &labels).absolute(*count);
+        }
+        let all = [("direction", direction.to_owned()), ("le", "+Inf".to_owned())];
+        counter!("amtsbote_delivery_seconds_bucket", &all).absolute(times.count);
+        counter!("amtsbote_delivery_seconds_count", "direction" => direction).absolute(times.count);
+        // Whole seconds: sums of a process grow large, and a counter has no fractions.
+        counter!("amtsbote_delivery_seconds_sum", "direction" => direction)
+            .absolute(times.micros / 1_000_000);
+    }
+}
+
+/// When certificates end: ours, and those of ways to others.
+pub(crate) fn note_certificates(ends: &[broker::CertificateEnd]) {
+    for it in ends {
+        let seconds = it.until.micros() as f64 / 1e6;
+        gauge!("amtsbote_certificate_end_timestamp_seconds", "certificate" => it.name.clone()).set(seconds);
+    }
 }
 
 /// Notes how the time stamps stand, if any are wanted.

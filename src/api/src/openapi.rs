@@ -15,9 +15,10 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
+use crate::approvals::ShownApproval;
 use crate::problem::ProblemDocument;
 use crate::route::{Gives, IfMatch, Needs, Route, Takes};
-use crate::{Api, BASE, Settings, VERSION, routes};
+use crate::{Api, BASE, Settings, VERSION, paging, routes};
 
 /// `GET /openapi.json`.
 pub(crate) async fn serve(State(api): State<Api>) -> Answer {
@@ -52,7 +53,9 @@ pub fn document(settings: &Settings) -> Value {
         "tags": tags(),
         "paths": paths,
         "components": {
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "bearerFormat": "amt_…" } },
+            "securitySchemes": { "token": {
+                "type": "http", "scheme": "bearer", "bearerFormat": "amt_… or an access token (RFC 9068)",
+            } },
             "schemas": schemas(&mut generator),
             "responses": { "Problem": problem() },
             "headers": { "ApiVersion": {
@@ -117,30 +120,33 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
     if let Some(query) = route.query {
         all.extend(query_parameters(&query(generator)));
     }
-    let header = |name: &str, required: bool, description: &str| {
-        let schema = json!({ "type": "string" });
+    let header = |name: &str, required: bool, pattern: &str, description: &str| {
+        let schema = json!({ "type": "string", "pattern": pattern });
         json!({ "name": name, "in": "header", "required": required, "description": description, "schema": schema })
     };
     if route.method == "POST" {
         all.push(header(
             "Idempotency-Key",
-            false,
+            route.path == "/applications",
+            "^[!-~]{1,255}$",
             "1 to 255 characters; a repetition gets the first answer.",
         ));
     }
     if let Some(if_match) = route.if_match {
         let required = if_match == IfMatch::Required;
-        all.push(header("If-Match", required, "`ETag` of the version that is changed, or `*`."));
+        let pattern = r#"^(\*|"[^"]*")$"#;
+        all.push(header("If-Match", required, pattern, "`ETag` of the version that is changed, or `*`."));
     }
     if matches!(route.takes, Takes::Raw(_)) {
         all.push(header(
             "Repr-Digest",
             false,
+            ".*",
             "`sha-256=:…:` of the body (RFC 9530); refused if it differs.",
         ));
     }
     if matches!(route.gives, Gives::Raw("*/*")) {
-        all.push(header("Range", false, "One range of bytes (RFC 9110)."));
+        all.push(header("Range", false, ".*", "One range of bytes (RFC 9110)."));
     }
     all
 }
@@ -152,6 +158,10 @@ fn query_parameters(schema: &Schema) -> Vec<Value> {
     let parameter = |(name, schema): (&String, &Value)| {
         let mut schema = schema.clone();
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        if name == "limit" {
+            schema["minimum"] = 1.into();
+            schema["maximum"] = paging::MOST.into();
+        }
         json!({
             "name": name,
             "in": "query",
@@ -197,6 +207,12 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
         let other = if route.status == 201 { "200" } else { "201" };
         all.insert(other.to_owned(), good);
     }
+    if route.may_ask {
+        let mut asked = outcome("The house wants four eyes: somebody else has to agree first.");
+        let schema = generator.subschema_for::<ShownApproval>();
+        asked["content"] = json!({ "application/json": { "schema": schema } });
+        all.insert("202".to_owned(), asked);
+    }
     if route.or_nothing {
         all.insert("204".to_owned(), outcome("There is nothing to give."));
     }
@@ -221,7 +237,8 @@ fn problems_of(route: &Route) -> Vec<u16> {
         Needs::Token => all.push(401),
         Needs::Right(_) => all.extend([401, 403]),
     }
-    if route.path.contains('{') {
+    // What a query names may not be there either.
+    if route.path.contains('{') || route.query.is_some() {
         all.push(404);
     }
     match route.method.as_str() {

@@ -4,18 +4,18 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use broker::{Partner, Wanted};
+use broker::{DoneOrAsked, Partner, Wanted};
 use model::directory::Way;
 use model::{Action, Authority, Caller, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Api;
 use crate::answer::{self, Answer};
 use crate::body::Json;
 use crate::params::{IfMatch, Params, PathName};
 use crate::problem::Problem;
+use crate::{Api, approvals};
 
 /// A partner as its administrator states it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -30,6 +30,9 @@ pub(crate) struct Stated {
     /// How it is reached and what is agreed with it: an object.
     #[serde(default)]
     settings: Value,
+    /// Why, 1 to 500 characters: for whoever has to agree where the house wants four eyes.
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 /// A partner.
@@ -177,8 +180,11 @@ pub(crate) async fn put(
         version,
         updated_at: Timestamp::default(),
     };
-    let put = api.broker.put_partner(&caller, partner).await;
-    let partner = put.map_err(|error| Problem::from(error).if_expected(expected))?;
+    let put = api.broker.put_partner_or_ask(&caller, partner, stated.reason.as_deref()).await;
+    let partner = match put.map_err(|error| Problem::from(error).if_expected(expected))? {
+        DoneOrAsked::Done(partner) => partner,
+        DoneOrAsked::Asked(asked) => return Ok(approvals::asked(&api, *asked)),
+    };
     let path = format!("/partners/{}", partner.id);
     let response = tagged(partner);
     Ok(if before.is_none() { answer::created(response, StatusCode::CREATED, &path) } else { response })

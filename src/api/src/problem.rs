@@ -216,6 +216,8 @@ impl From<broker::Error> for Problem {
             | Error::Harmful
             | Error::OtherMessage
             | Error::ForwardLoop => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::ApprovalNeeded | Error::ApprovalOver => StatusCode::CONFLICT,
+            Error::NotReleased => StatusCode::FORBIDDEN,
             Error::AnswerNotKept { .. }
             | Error::IdReused
             | Error::NotLeased

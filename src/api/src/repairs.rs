@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use broker::{Incoming, Redrive, RedriveState};
+use broker::{DoneOrAsked, Incoming, Redrive, RedriveState};
 use model::{Action, Authority, Caller, Id, Message, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::answer::{self, Answer};
 use crate::body::{MayPost, Posted, Raw, require_type};
 use crate::params::{self, Params, PathId};
 use crate::problem::Problem;
-use crate::{Api, messages};
+use crate::{Api, approvals, messages};
 
 /// What an operator notes about an act.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -52,7 +52,8 @@ pub(crate) struct RepairQuery {
 pub(crate) struct NewForward {
     /// The competent authority; it has a mailbox in this gateway.
     to: Authority,
-    /// Why, for colleagues; 1 to 500 characters, without personal data. Never sent to the other side.
+    /// Why, for colleagues; 1 to 500 characters, without personal data. Never sent to the other side. Needed where the house wants four
+    /// eyes.
     #[serde(default)]
     note: Option<String>,
 }
@@ -148,7 +149,7 @@ pub(crate) async fn repair(
     headers: HeaderMap,
     raw: Raw,
 ) -> Answer {
-    caller.may(Action::RepairMessages)?;
+    caller.may(Action::ClearMessages)?;
     require_type(&headers, messages::MEDIA_TYPES)?;
     let incoming = Incoming {
         file_name: messages::file_name(query.file_name)?,
@@ -177,7 +178,10 @@ pub(crate) async fn forward(
     let NewForward { to, note } = posted.body;
     let once = posted.once.as_ref();
     let replayed = api.first_answer(&caller, once).await?.is_some();
-    done(api.broker.forward(&caller, id, &to, note.as_deref(), once).await, replayed)
+    match api.broker.forward_or_ask(&caller, id, &to, note.as_deref(), once).await? {
+        DoneOrAsked::Done(message) => done(Ok(message), replayed),
+        DoneOrAsked::Asked(asked) => Ok(answer::replayed(approvals::asked(&api, *asked), replayed)),
+    }
 }
 
 /// `POST /messages/resend`: 202 with an operation whose progress is seen at its `Location`.

@@ -82,6 +82,8 @@ pub struct Route {
     pub(crate) takes: Takes,
     pub(crate) status: u16,
     pub(crate) gives: Gives,
+    /// Whether a second person may have to agree first: 202 with what was asked for.
+    pub(crate) may_ask: bool,
     /// Whether there may be nothing to give (204).
     pub(crate) or_nothing: bool,
     pub(crate) handler: MethodRouter<Api>,
@@ -110,6 +112,7 @@ impl Route {
             takes: Takes::Nothing,
             status: 200,
             gives: Gives::Nothing,
+            may_ask: false,
             or_nothing: false,
             handler: on(filter, handler),
         }
@@ -202,6 +205,10 @@ impl Route {
 
     pub(crate) fn gives_one_of(self, media_types: &'static [&'static str]) -> Self {
         Route { gives: Gives::OneOf(media_types), ..self }
+    }
+
+    pub(crate) fn may_ask(self) -> Self {
+        Route { may_ask: true, ..self }
     }
 
     pub(crate) fn or_nothing(self) -> Self {

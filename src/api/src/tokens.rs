@@ -37,6 +37,9 @@ pub(crate) struct Wanted {
     /// When it ends by itself.
     #[serde(default)]
     expires_at: Option<Timestamp>,
+    /// Why it is needed, 1 to 500 characters: for whoever has to agree where the house wants four eyes.
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 /// A token.
@@ -68,6 +71,9 @@ pub(crate) struct ShownToken {
     /// The token itself: shown once, when it is made, and kept nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    /// What somebody else has to agree to before the token is valid, where the house wants four eyes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<Id>,
 }
 
 /// All tokens that the caller may see.
@@ -90,8 +96,17 @@ pub(crate) async fn create(
     posted: Posted<Wanted>,
 ) -> Answer {
     caller.may(Action::ManageTokens)?;
+    let reason = posted.body.reason.clone();
     let new = wanted(&caller, posted.body)?;
-    let made = match api.broker.create_token_once(&caller, new, posted.once.as_ref()).await {
+    let once = posted.once.as_ref();
+    let made = if api.broker.four_eyes() {
+        let reason = reason.ok_or(model::Error::Invalid { field: "reason" })?;
+        let asked = api.broker.ask_for_token(&caller, new, &reason, once).await;
+        asked.map(|(token, approval)| (token, Some(approval.id)))
+    } else {
+        api.broker.create_token_once(&caller, new, once).await.map(|token| (token, None))
+    };
+    let (made, approval) = match made {
         Err(error @ broker::Error::AnswerNotKept { subject }) => {
             let response = Problem::from(error).into_response();
             return Ok(answer::created(response, StatusCode::CONFLICT, &format!("/tokens/{subject}")));
@@ -99,12 +114,13 @@ pub(crate) async fn create(
         made => made?,
     };
     let id = made.row.id;
-    let response = answer::json(&shown(made.row, Some(made.secret)));
+    let token = ShownToken { approval, ..shown(made.row, Some(made.secret)) };
+    let response = answer::json(&token);
     Ok(answer::created(response, StatusCode::CREATED, &format!("/tokens/{id}")))
 }
 
 fn wanted(caller: &Caller, wanted: Wanted) -> Result<NewToken, Problem> {
-    let Wanted { name, roles, units, services, authority, expires_at } = wanted;
+    let Wanted { name, roles, units, services, authority, expires_at, reason: _ } = wanted;
     if !(1..=200).contains(&name.chars().count()) {
         return Err(model::Error::Invalid { field: "name" }.into());
     }
@@ -147,5 +163,18 @@ fn has(caller: &Caller, units: &Within, services: &Within, authority: Option<&Au
 fn shown(row: TokenRow, secret: Option<String>) -> ShownToken {
     let TokenRow { id, name, roles, units, services, authority, created_at, expires_at, revoked_at, .. } =
         row;
-    ShownToken { id, name, roles, units, services, authority, created_at, expires_at, revoked_at, secret }
+    let approval = None;
+    ShownToken {
+        id,
+        name,
+        roles,
+        units,
+        services,
+        authority,
+        created_at,
+        expires_at,
+        revoked_at,
+        secret,
+        approval,
+    }
 }

@@ -87,7 +87,7 @@ impl Broker {
     /// The same for a caller, once: a repetition makes no second token, and cannot be given the secret again.
     ///
     /// # Errors
-    /// `AnswerNotKept` if the same request has made its token before.
+    /// `AnswerNotKept` if the same request has made its token before; `ApprovalNeeded` if the house wants four eyes.
     pub async fn create_token_once(
         &self,
         caller: &Caller,
@@ -95,6 +95,9 @@ impl Broker {
         once: Option<&Once>,
     ) -> Result<TokenSecret, Error> {
         let tenant = &caller.may(Action::ManageTokens)?.tenant;
+        if self.four_eyes() {
+            return Err(Error::ApprovalNeeded);
+        }
         if let Some(first) = self.answered(caller, once).await? {
             return Err(not_kept(&first));
         }
@@ -111,6 +114,21 @@ impl Broker {
     }
 
     fn new_token(&self, tenant: &str, new: NewToken, by: &Actor) -> Result<(TokenSecret, Work), Error> {
+        let token = self.unsaved_token(tenant, new)?;
+        let row = &token.row;
+        let mut work = Work::new();
+        work.put_token(row);
+        work.insert_event(&self.audit(
+            tenant,
+            EventKind::TokenChanged,
+            by,
+            json!({ "token": row.id, "name": row.name }),
+        ));
+        Ok((token, work))
+    }
+
+    /// A token that is written nowhere yet.
+    pub(crate) fn unsaved_token(&self, tenant: &str, new: NewToken) -> Result<TokenSecret, Error> {
         self.check_token(tenant, &new)?;
         let secret = new_secret()?;
         let row = TokenRow {
@@ -126,15 +144,7 @@ impl Broker {
             expires_at: new.expires_at,
             revoked_at: None,
         };
-        let mut work = Work::new();
-        work.put_token(&row);
-        work.insert_event(&self.audit(
-            tenant,
-            EventKind::TokenChanged,
-            by,
-            json!({ "token": row.id, "name": row.name }),
-        ));
-        Ok((TokenSecret { row, secret }, work))
+        Ok(TokenSecret { row, secret })
     }
 
     /// Ends a token: on this node at once, on others within a second.
@@ -175,22 +185,29 @@ impl Broker {
     /// Creates or changes a partner.
     ///
     /// # Errors
-    /// If the caller may not, the id is no name, or the version is not the one seen.
+    /// If the caller may not, the id is no name, or the version is not the one seen; `ApprovalNeeded` if the house wants four eyes and how
+    /// the partner is reached or known changes.
     pub async fn put_partner(&self, caller: &Caller, partner: Partner) -> Result<Partner, Error> {
+        let partner = self.checked_partner(caller, partner)?;
+        if self.changes_keys(caller, &partner).await? {
+            return Err(Error::ApprovalNeeded);
+        }
+        let mut work = Work::new();
+        self.add_partner(&mut work, &partner, &caller.actor);
+        match self.store().commit(work).await.map_err(Error::from) {
+            Err(error) if error.is_conflict("partner") => Err(model::Error::VersionConflict.into()),
+            outcome => outcome.map(|()| partner),
+        }
+    }
+
+    /// The partner as it shall stand, if it may.
+    pub(crate) fn checked_partner(&self, caller: &Caller, partner: Partner) -> Result<Partner, Error> {
         let scope = caller.may(Action::ManagePartners)?;
         if !ids::is_name(&partner.id) {
             return Err(model::Error::Invalid { field: "id" }.into());
         }
         crate::reach::check_settings(&partner.settings)?;
-        let partner = Partner { tenant: scope.tenant.clone(), updated_at: self.now(), ..partner };
-        let mut work = Work::new();
-        work.put_partner(&partner);
-        let detail = json!({ "partner": partner.id, "version": partner.version });
-        work.insert_event(&self.audit(&scope.tenant, EventKind::PartnerChanged, &caller.actor, detail));
-        match self.store().commit(work).await.map_err(Error::from) {
-            Err(error) if error.is_conflict("partner") => Err(model::Error::VersionConflict.into()),
-            outcome => outcome.map(|()| partner),
-        }
+        Ok(Partner { tenant: scope.tenant.clone(), updated_at: self.now(), ..partner })
     }
 
     /// All ways to an authority from the caller's tenant, the preferred one first; the first that has no obstacle would be used.
@@ -222,20 +239,31 @@ impl Broker {
     }
 
     fn check_token(&self, tenant: &str, new: &NewToken) -> Result<(), Error> {
+        self.check_rights(tenant, &new.units, &new.services, new.authority.as_ref())
+    }
+
+    /// Whether rights are within what the house has.
+    pub(crate) fn check_rights(
+        &self,
+        tenant: &str,
+        units: &Within,
+        services: &Within,
+        authority: Option<&Authority>,
+    ) -> Result<(), Error> {
         if !self.house().tenants().any(|known| known.id == tenant) {
             return Err(model::Error::NotFound { kind: "tenant" }.into());
         }
-        if let Within::Only(units) = &new.units
+        if let Within::Only(units) = units
             && !units.iter().all(|unit| self.house().has_unit(tenant, unit))
         {
             return Err(Error::UnknownUnit);
         }
-        if let Within::Only(services) = &new.services
+        if let Within::Only(services) = services
             && !services.iter().all(|service| ids::is_name(service))
         {
             return Err(model::Error::Invalid { field: "services" }.into());
         }
-        match &new.authority {
+        match authority {
             Some(key) if self.house().authority(tenant, key).is_none() => Err(Error::UnknownAuthority),
             _ => Ok(()),
         }
@@ -260,7 +288,7 @@ impl Broker {
     }
 }
 
-fn not_kept(first: &Value) -> Error {
+pub(crate) fn not_kept(first: &Value) -> Error {
     let id = first["token"].as_str().and_then(|id| id.parse().ok());
     Error::AnswerNotKept { subject: id.unwrap_or_default() }
 }

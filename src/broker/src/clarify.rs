@@ -61,7 +61,7 @@ impl Broker {
     /// What the caller may do about it now.
     pub fn acts(&self, caller: &Caller, clarification: &Clarification) -> Vec<Act> {
         let message = &clarification.message;
-        let mends = caller.may(Action::RepairMessages).is_ok();
+        let mends = caller.may(Action::ClearMessages).is_ok();
         let reads = caller.may(Action::ReadContent).is_ok();
         let may = |act: &Act| mends && (*act != Act::Repair || reads);
         Act::on(message).iter().copied().filter(may).collect()

@@ -154,7 +154,7 @@ fn file_of<'a>(record: &'a Record, version: &str, name: &str) -> Option<&'a File
     version.files.iter().find(|file| file.name == name)
 }
 
-fn newest_file(record: &Record, version: Option<&str>, name: Option<&str>) -> Option<File> {
+pub(crate) fn newest_file(record: &Record, version: Option<&str>, name: Option<&str>) -> Option<File> {
     let Record::Document(document) = record else { return None };
     let version = match version {
         Some(number) => document.versions.iter().find(|known| known.number == number)?,

@@ -136,11 +136,11 @@ impl Broker {
         if times_it_came_to_nothing(after) <= before || (after.is_mere_notice() && before > 0) {
             return Ok(());
         }
-        self.go_on(work, after).await
+        self.go_on_by(work, after).await
     }
 
     /// By another way, or by a clerk.
-    async fn go_on(&self, work: &mut Work, it: &Dispatch) -> Result<(), Error> {
+    async fn go_on_by(&self, work: &mut Work, it: &Dispatch) -> Result<(), Error> {
         if !it.is_mere_notice() {
             return self.ask_clerk(work, it, CAME_BACK).await;
         }
@@ -216,15 +216,15 @@ impl Broker {
         let within = Duration::from_secs(u64::from(self.sending.call_within_hours) * 3_600);
         let due = self.house().hours().plus(from, within);
         let task = Task { due, ..a_task(it, id, self.now(), (hand.way, hand.title)) };
-        self.ask_for(work, task).await
+        self.ask_by_task(work, task).await
     }
 
     async fn ask_clerk(&self, work: &mut Work, it: &Dispatch, kind: &str) -> Result<(), Error> {
         let id = ids::derived_id(it.meta.id, &format!("{kind}:{}", it.meta.version));
-        self.ask_for(work, a_task(it, id, self.now(), (kind, TITLE))).await
+        self.ask_by_task(work, a_task(it, id, self.now(), (kind, TITLE))).await
     }
 
-    async fn ask_for(&self, work: &mut Work, task: Task) -> Result<(), Error> {
+    async fn ask_by_task(&self, work: &mut Work, task: Task) -> Result<(), Error> {
         let task = self.bring(work, Record::Task(task))?;
         self.keep_due(work, None, &task, &Actor::gateway()).await
     }

@@ -1,7 +1,7 @@
 //! Erasure (Löschung): what an event says, or the bytes of a payload, goes for good; that it was there stays provable.
 
 use model::rights::Action;
-use model::{Caller, Event, EventKind, Id, Scope};
+use model::{Actor, Caller, Event, EventKind, Id, Record, Scope};
 use seal::bundle::EventRecord;
 use serde_json::json;
 use store::Work;
@@ -26,14 +26,26 @@ impl Broker {
     /// `Forbidden`; `NotFound` if the caller may not see the record, or the evidence of the tree has no such thing.
     pub async fn erase(&self, caller: &Caller, root: Id, what: Erasure) -> Result<(), Error> {
         let scope = caller.may(Action::Erase)?.clone();
-        let root = self.owned_any(&scope, root).await?.meta().root;
-        self.owned_any(&scope, root).await?;
-        let tenant = scope.tenant.as_str();
-        self.seal_now(tenant).await?;
-        if !self.belongs_to(tenant, root, what).await? {
+        let root = self.to_erase(&scope, root, what).await?.meta().id;
+        let mut work = Work::new();
+        self.add_erasure(&mut work, &scope.tenant, root, what, &caller.actor);
+        self.store().commit(work).await?;
+        self.after_erasure(what).await
+    }
+
+    /// The topmost record, if the scope covers it and what shall be erased belongs to its evidence.
+    pub(crate) async fn to_erase(&self, scope: &Scope, root: Id, what: Erasure) -> Result<Record, Error> {
+        let root = self.owned_any(scope, root).await?.meta().root;
+        let record = self.owned_any(scope, root).await?;
+        self.seal_now(&scope.tenant).await?;
+        if !self.belongs_to(&scope.tenant, root, what).await? {
             return Err(model::Error::NotFound { kind: "content" }.into());
         }
-        let mut work = Work::new();
+        Ok(record)
+    }
+
+    /// Rows of an erasure.
+    pub(crate) fn add_erasure(&self, work: &mut Work, tenant: &str, root: Id, what: Erasure, by: &Actor) {
         let (kind, detail) = match what {
             Erasure::Event(id) => {
                 work.erase_event(tenant, id);
@@ -44,9 +56,12 @@ impl Broker {
                 (EventKind::PayloadErased, json!({ "payload": id }))
             }
         };
-        let event = self.audit(tenant, kind, &caller.actor, detail);
+        let event = self.audit(tenant, kind, by, detail);
         work.insert_event(&Event { case_id: Some(root), ..event });
-        self.store().commit(work).await?;
+    }
+
+    /// What is done once the rows are written: the bytes themselves go.
+    pub(crate) async fn after_erasure(&self, what: Erasure) -> Result<(), Error> {
         match what {
             Erasure::Event(_) => Ok(()),
             Erasure::Payload(id) => Ok(self.store().remove_erased(id).await?),

@@ -177,6 +177,48 @@ pub enum Error {
     /// A file is none of those that are taken.
     #[error("files of this type are not taken")]
     FileType,
+    /// The house wants a second person for this.
+    #[error("a second person has to agree")]
+    ApprovalNeeded,
+    /// It was decided before, or its time is over.
+    #[error("this was decided before, or its time is over")]
+    ApprovalOver,
+    /// Nobody has agreed that the content may be read, or the time is over.
+    #[error("the content is not released, or not any more")]
+    NotReleased,
+    /// Login, password or code are not right, or signing in is barred for now: which of them nobody is told.
+    #[error("login, password or code are not right, or signing in is barred for now")]
+    SignInRefused,
+    /// Too many are signing in at once.
+    #[error("too many are signing in at once")]
+    SignInLater,
+    /// An initial secret is none, was used, or its time is over; or what was begun with it was not ended in time.
+    #[error("the initial secret is not valid, or not any more")]
+    SetUpOver,
+    /// A password has fewer than twelve characters, or hardly any different ones.
+    #[error("the password is too short or too uniform")]
+    PasswordShort,
+    /// A password holds the login or the name.
+    #[error("the password holds the login or the name")]
+    PasswordPersonal,
+    /// Many people have this password, or it is the one before.
+    #[error("the password is a common one, or the one before")]
+    PasswordCommon,
+    /// A code is not the one of this time, or was used.
+    #[error("the code is not the one of this time, or was used")]
+    CodeWrong,
+    /// The roles of the user need codes.
+    #[error("the roles of this user need codes")]
+    CodesNeeded,
+    /// Somebody else has this login.
+    #[error("somebody else has this login")]
+    LoginTaken,
+    /// Nobody changes the own rights.
+    #[error("nobody changes the own rights")]
+    OwnRights,
+    /// It gives rights to a user: a second person has to agree.
+    #[error("a second person has to agree to this change of a user")]
+    UserNeedsApproval,
     /// A thread of the gateway ended unexpectedly.
     #[error("an internal task ended unexpectedly")]
     Internal,
@@ -238,6 +280,20 @@ impl Error {
             Error::CitizenLater => "citizen.later",
             Error::LinkOver => "citizen.link-over",
             Error::FileType => "citizen.file-type",
+            Error::ApprovalNeeded => "broker.approval-needed",
+            Error::ApprovalOver => "broker.approval-over",
+            Error::NotReleased => "broker.not-released",
+            Error::SignInRefused => "user.refused",
+            Error::SignInLater => "user.later",
+            Error::SetUpOver => "user.set-up-over",
+            Error::PasswordShort => "user.password-short",
+            Error::PasswordPersonal => "user.password-personal",
+            Error::PasswordCommon => "user.password-common",
+            Error::CodeWrong => "user.code-wrong",
+            Error::CodesNeeded => "user.codes-needed",
+            Error::LoginTaken => "user.login-taken",
+            Error::OwnRights => "user.own-rights",
+            Error::UserNeedsApproval => "user.needs-approval",
             Error::Internal => "broker.internal",
         }
     }

@@ -80,7 +80,7 @@ impl Broker {
             return self.finish(job, Work::new()).await;
         }
         let mut work = Work::new();
-        match self.ask(job, &message, &**adapter).await? {
+        match self.ask_way(job, &message, &**adapter).await? {
             Followed::Open => {
                 work.retry_job(job.id, job.epoch, self.now().plus(pause(job.attempts)));
                 return Ok(self.store().commit(work).await?);
@@ -109,7 +109,7 @@ impl Broker {
         self.finish(job, work).await
     }
 
-    async fn ask(&self, job: &Job, message: &Message, adapter: &dyn Adapter) -> Result<Followed, Error> {
+    async fn ask_way(&self, job: &Job, message: &Message, adapter: &dyn Adapter) -> Result<Followed, Error> {
         let mut delivery = self.delivery_of(message).await?;
         delivery.detail["receipt"] = job.detail["receipt"].clone();
         let content = message.payload.clone();

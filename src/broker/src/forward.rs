@@ -13,18 +13,33 @@ use model::{Actor, Authority, Caller, EventKind, Id, Message, MessageState, Reco
 use serde_json::json;
 use store::{InboxState, StoredPayload, Work};
 
+use crate::approvals::Agreed;
 use crate::intake::Known;
 use crate::process::partner;
 use crate::repairs::check_note;
 use crate::screen::is_harmful;
 use crate::{Broker, Error, Once, notes};
 
+/// To whom a message is handed, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    /// The other authority.
+    pub(crate) to: &'a Authority,
+    /// Why, for colleagues.
+    pub(crate) note: Option<&'a str>,
+    /// What makes the request repeatable.
+    pub(crate) once: Option<&'a Once>,
+    /// The decision of a second person, which is written with it.
+    pub(crate) agreed: Option<Agreed<'a>>,
+}
+
 impl Broker {
     /// Hands an incoming message that is parked or waits in the mailbox to another authority of this gateway.
     ///
     /// # Errors
     /// `UnknownAuthority` if it has no mailbox here, `ForwardLoop` if the message was there before or comes from
-    /// there, `WrongState` if something of it was imported already, or it waits for somebody who picks it up.
+    /// there, `WrongState` if something of it was imported already, or it waits for somebody who picks it up; `ApprovalNeeded` if the
+    /// house wants four eyes.
     pub async fn forward(
         &self,
         caller: &Caller,
@@ -33,19 +48,22 @@ impl Broker {
         note: Option<&str>,
         once: Option<&Once>,
     ) -> Result<Message, Error> {
-        caller.may(Action::RepairMessages)?;
+        caller.may(Action::ClearMessages)?;
         check_note(note)?;
-        self.once(caller, once, move || self.try_forward(caller, id, to, note, once)).await
+        if self.four_eyes() {
+            return Err(Error::ApprovalNeeded);
+        }
+        let wish = Wish { to, note, once, agreed: None };
+        self.once(caller, once, move || self.try_forward(caller, id, wish)).await
     }
 
-    async fn try_forward(
+    pub(crate) async fn try_forward(
         &self,
         caller: &Caller,
         id: Id,
-        to: &Authority,
-        note: Option<&str>,
-        once: Option<&Once>,
+        wish: Wish<'_>,
     ) -> Result<Message, Error> {
+        let to = wish.to;
         let message = self.to_repair(caller, id).await?;
         let waits = matches!(message.state, MessageState::Parked | MessageState::Processed);
         if message.direction != Direction::In || !waits {
@@ -68,7 +86,7 @@ impl Broker {
         let stored = self.copy_payload(&message, tenant).await?;
         let mut copy = self.forwarded_copy(&message, to, tenant, &stored)?;
         copy.forwarding = Some(Forwarding { from, to: None, receipted });
-        let outcome = self.commit_forward(caller, message, copy, &stored, note, once).await;
+        let outcome = self.commit_forward(caller, message, copy, &stored, wish).await;
         if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Store(store::Error::Uncertain))) {
             self.store().discard(stored).await;
         }
@@ -82,8 +100,7 @@ impl Broker {
         message: Message,
         copy: Message,
         stored: &StoredPayload,
-        note: Option<&str>,
-        once: Option<&Once>,
+        Wish { note, once, agreed, .. }: Wish<'_>,
     ) -> Result<Message, Error> {
         let mut supersedes = None;
         let carried = self.carried(&message.tenant, message.id).await?;
@@ -97,6 +114,9 @@ impl Broker {
             work.insert_event(&taken);
             let message = self.left(&mut work, message.clone(), &copy.authority, &caller.actor, note).await?;
             self.tell_sender(&mut work, &message, &copy.authority).await?;
+            if let Some(agreed) = agreed {
+                agreed.add(self, &mut work);
+            }
             match self.commit_answer(caller, once, work, message.id, message.brief()).await {
                 Err(error) if error.is_conflict("dedup") => {}
                 outcome => return outcome,

@@ -127,7 +127,31 @@ impl Broker {
         file_name: Option<String>,
         body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     ) -> Result<Checked, Error> {
-        let tenant = &caller.may(Action::SendMessages)?.tenant;
+        caller.may(Action::SendMessages)?;
+        self.looked_into(caller, file_name, body).await
+    }
+
+    /// The same for an operator, who brings the file and is told what is wrong with it; nothing of it is kept.
+    ///
+    /// # Errors
+    /// As [`check`](Broker::check).
+    pub async fn try_out(
+        &self,
+        caller: &Caller,
+        file_name: Option<String>,
+        body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
+    ) -> Result<Checked, Error> {
+        caller.may(Action::Operate)?;
+        self.looked_into(caller, file_name, body).await
+    }
+
+    async fn looked_into(
+        &self,
+        caller: &Caller,
+        file_name: Option<String>,
+        body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
+    ) -> Result<Checked, Error> {
+        let tenant = &caller.scope.tenant;
         let stored = self.stage(caller, body).await?;
         let checked = self.check_content(self.store().open_stored(tenant, &stored)?, file_name).await;
         self.store().discard(stored).await;

@@ -11,6 +11,9 @@
 //! handed_in messages that systems of the house hand in as they are, for somebody else
 //! channels  adapters are told what happens to records, and bring in what happens elsewhere
 //! citizen   what citizens see of their case, bring to it and hold of it
+//! retention deletes copies whose time is over, with proof; tells and erases what is known of a person
+//! figures   notes how everything stands, and tells when a rule on it is passed
+//! people    users of the house: how they sign in, their sessions and rights
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
@@ -19,7 +22,9 @@
 //! The broker knows standards, directories and adapters by their traits alone.
 
 mod access;
+mod acts;
 mod answers;
+mod approvals;
 mod arrival;
 mod carried;
 mod channels;
@@ -27,6 +32,7 @@ mod citizen;
 mod clarify;
 mod content;
 mod deliver;
+mod desk;
 pub mod directory;
 mod dispatches;
 mod erasure;
@@ -35,6 +41,7 @@ mod evidence;
 mod exchange;
 mod expire;
 mod facts;
+mod figures;
 mod follow;
 mod forward;
 mod handed_in;
@@ -51,6 +58,7 @@ mod notes;
 mod once;
 mod onward;
 mod payments;
+mod people;
 mod prepare;
 mod pressure;
 mod process;
@@ -60,14 +68,18 @@ mod redrive;
 mod rejection;
 mod relay;
 mod repairs;
+mod retention;
 mod retry;
 mod screen;
 mod section;
 mod send;
 mod stamping;
+mod standing;
 mod tasks;
 mod translate;
+mod upkeep;
 mod uploads;
+mod way;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -83,6 +95,7 @@ use seal::evidence_key::EvidenceKey;
 use store::Store;
 
 pub use access::{NewToken, TokenSecret, Wanted};
+pub use approvals::{Act, DoneOrAsked, LONGEST_RELEASE, NewApproval, Released};
 pub use arrival::{Arrival, Sent};
 pub use carried::Carried;
 pub use channels::{Channel, Filing, KnownNumber};
@@ -92,9 +105,14 @@ pub use citizen::{
     Wanting,
 };
 pub use content::Upload;
+pub use desk::{Desk, DeskFilter};
 pub use erasure::Erasure;
 pub use error::Error;
 pub use exchange::{NewExchange, Opening, StepDone};
+pub use figures::{
+    AlertHook, AlertNow, AlertRule, AlertSent, AlertSeverity, Alerts, CertificateEnd, DELIVERY_SECONDS,
+    DeliveryTimes, Figure, Mailer, MessageCount, SERIES,
+};
 pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, SubscriptionSecret};
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
@@ -106,12 +124,25 @@ pub use payments::{
     Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, PayerSees,
     Payments, Reconciliation, StatementReport,
 };
+pub use people::{GivenRights, LinkBy, Stranger};
+pub use people::{
+    Invited, NewUser, Next, OwnSession, PeopleSettings, SetUp, SignIn, SignedIn, TotpOffer, TotpPolicy, User,
+    UserChange, UserFilter, UserList,
+};
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
 pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};
-pub use repairs::NOTE_CHARS;
+pub use repairs::{Mended, NOTE_CHARS};
+pub use retention::{
+    DeletionProof, Keeping, PersonBy, PersonErased, PersonFound, PersonPlace, PersonStays, RetentionDue,
+    RetentionPlan, verify_deletion,
+};
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
+pub use standing::{AdapterState, Standing, WayEnd};
+pub use store::UserState;
+pub use store::{ActFilter, ChannelDelivery, ChannelFilter};
+pub use store::{Approval, ApprovalFilter};
 pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{
     BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,
@@ -122,9 +153,11 @@ pub use store::{
     InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent,
     Stats, Subscription, Terms, TokenRow,
 };
-pub use store::{ChannelDelivery, ChannelFilter};
+pub use store::{RetentionKept, RetentionRun};
 pub use store::{Upload as UploadState, UploadQuota};
+pub use upkeep::KeysInUse;
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
+pub use way::MessageWay;
 pub use worker::{Places, Workers};
 
 use house::House;
@@ -189,8 +222,18 @@ pub struct Broker {
     payments: Option<Arc<Payments>>,
     /// What the house has decided about dispatches.
     sending: Arc<model::sending::Sending>,
+    /// What may be set for people.
+    people_settings: PeopleSettings,
+    /// What is remembered of those who sign in.
+    people: Arc<people::Desk>,
     /// Whose turn it is to number a claim: counters of the store would have all but one of them decide anew.
     numbering: Arc<tokio::sync::Mutex<()>>,
+    /// How long copies are kept.
+    keeping: Arc<Keeping>,
+    /// Rules on figures.
+    alerts: Arc<Alerts>,
+    /// Certificates whose ends are watched.
+    certificates: Arc<Vec<CertificateEnd>>,
 }
 
 impl Broker {
@@ -212,7 +255,12 @@ impl Broker {
             citizen_doors: Arc::default(),
             payments: None,
             sending: Arc::default(),
+            people_settings: PeopleSettings::default(),
+            people: Arc::default(),
             numbering: Arc::default(),
+            keeping: Arc::default(),
+            alerts: Arc::default(),
+            certificates: Arc::default(),
         }
     }
 

@@ -71,6 +71,7 @@ fn concerned(change: &Change) -> Option<&[Id]> {
 
 /// What happened to a message.
 pub(crate) fn of_message(kind: EventKind, message: &Message, actor: &Actor, now: Timestamp) -> Event {
+    crate::figures::counters::note(kind, message, now);
     Event {
         id: ids::new_id(),
         tenant: message.tenant.clone(),

@@ -54,7 +54,7 @@ impl Broker {
         }
         let acceptable = message.report.as_ref().is_some_and(Report::is_acceptable);
         let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
-            return on_heap(|| self.refuse(job, message)).await;
+            return on_heap(|| self.refuse_message(job, message)).await;
         };
         // The house may have another route now than when the message came.
         (message.unit, message.public_service) = self.unit_for(&message, &identity)?;

@@ -41,7 +41,7 @@ impl Rejection {
 impl Broker {
     /// Sends back what its standard does not accept, if its sender learns of it: by its door, or by a rejection. Else it waits for a
     /// human, as does what only this house can mend.
-    pub(crate) async fn refuse(&self, job: &Job, message: Message) -> Result<(), Error> {
+    pub(crate) async fn refuse_message(&self, job: &Job, message: Message) -> Result<(), Error> {
         let rejection = match is_for_sender(&message) {
             true => self.rejection_of(&message).await?,
             false => None,

@@ -1,4 +1,4 @@
-//! What operators do about messages: try again, put aside, send back, mend. Each act is an event with its actor and
+//! What operators and clerks do about messages: try again, put aside, send back, mend. Each act is an event with its actor and
 //! note, is carried out once per key, and takes the message from the desk together with its task.
 
 use bytes::Bytes;
@@ -12,10 +12,19 @@ use store::{InboxState, NewJob, StoredPayload, Work};
 use crate::onward::is_sent_on;
 use crate::process::with_finding;
 use crate::screen::is_harmful;
-use crate::{Broker, Error, Incoming, Once, intake, notes};
+use crate::{Broker, Checked, Error, Incoming, Once, intake, notes};
 
 /// Longest note, in characters.
 pub const NOTE_CHARS: usize = 500;
+
+/// What became of mended bytes.
+#[derive(Debug, Clone)]
+pub enum Mended {
+    /// They were checked, and nothing was changed.
+    Checked(Box<Checked>),
+    /// The message has them, and is processed again.
+    Done(Box<Message>),
+}
 
 impl Broker {
     /// Tries a parked message again.
@@ -29,7 +38,7 @@ impl Broker {
         note: Option<&str>,
         once: Option<&Once>,
     ) -> Result<Message, Error> {
-        caller.may(Action::RepairMessages)?;
+        caller.may(Action::ClearMessages)?;
         check_note(note)?;
         self.once(caller, once, move || async move {
             let message = self.to_repair(caller, id).await?;
@@ -52,7 +61,7 @@ impl Broker {
         note: Option<&str>,
         once: Option<&Once>,
     ) -> Result<Message, Error> {
-        caller.may(Action::RepairMessages)?;
+        caller.may(Action::ClearMessages)?;
         check_note(note)?;
         self.once(caller, once, move || async move {
             let mut message = self.to_repair(caller, id).await?;
@@ -82,7 +91,7 @@ impl Broker {
         note: Option<&str>,
         once: Option<&Once>,
     ) -> Result<Message, Error> {
-        caller.may(Action::RepairMessages)?;
+        caller.may(Action::ClearMessages)?;
         check_note(note)?;
         let rule = rule.unwrap_or("message.returned-by-hand");
         if !ids::is_name(rule) {
@@ -134,7 +143,7 @@ impl Broker {
         note: Option<&str>,
         body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     ) -> Result<Message, Error> {
-        caller.may(Action::RepairMessages)?;
+        caller.may(Action::ClearMessages)?;
         // Nobody mends what they may not see.
         caller.may(Action::ReadContent)?;
         check_note(note)?;
@@ -159,6 +168,42 @@ impl Broker {
             self.store().discard(stored).await;
         }
         outcome
+    }
+
+    /// The same from a desk: the mended bytes are checked first, and only if nothing stands against them is the message given them.
+    /// With `only_check` they never are.
+    ///
+    /// # Errors
+    /// As [`repair`](Broker::repair).
+    pub async fn mend(
+        &self,
+        caller: &Caller,
+        id: Id,
+        (file_name, note, only_check): (Option<String>, Option<&str>, bool),
+        body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
+    ) -> Result<Mended, Error> {
+        caller.may(Action::ClearMessages)?;
+        // Nobody mends what they may not see.
+        caller.may(Action::ReadContent)?;
+        check_note(note)?;
+        let message = self.to_repair(caller, id).await?;
+        repairable(&message)?;
+        let stored = self.stage(caller, body).await?;
+        let name = file_name.clone().or(message.file_name);
+        let outcome = match self.store().open_stored(&message.tenant, &stored).map_err(Error::from) {
+            Ok(content) => self.check_content(content, name).await,
+            Err(error) => Err(error),
+        };
+        if only_check || !outcome.as_ref().is_ok_and(|checked| checked.report.is_acceptable()) {
+            self.store().discard(stored).await;
+            return Ok(Mended::Checked(Box::new(outcome?)));
+        }
+        let incoming = Incoming { file_name, ..Incoming::default() };
+        let outcome = self.try_repair(caller, id, &incoming, note, &stored, None).await;
+        if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Store(store::Error::Uncertain))) {
+            self.store().discard(stored).await;
+        }
+        Ok(Mended::Done(Box::new(outcome?)))
     }
 
     async fn try_repair(
@@ -257,7 +302,7 @@ impl Broker {
     }
 
     pub(crate) async fn to_repair(&self, caller: &Caller, id: Id) -> Result<Message, Error> {
-        let scope = caller.may(Action::RepairMessages)?;
+        let scope = caller.may(Action::ClearMessages)?;
         let found = self.store().message(scope, id).await?;
         found.ok_or_else(|| model::Error::NotFound { kind: "message" }.into())
     }

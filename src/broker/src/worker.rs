@@ -9,11 +9,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::citizen::OUTSTANDING;
+use crate::figures::keep_figures;
 use crate::payments::is_money;
 use crate::pressure::LOOK;
 use crate::retry::{self, Next};
 use crate::stamping::keep_stamping;
-use crate::{Broker, Error, channels, exchange, follow, notes, redrive, tasks};
+use crate::{Broker, Error, channels, exchange, follow, notes, redrive, retention, tasks};
 
 /// Lease of a job; renewed while it runs.
 const LEASE: Duration = Duration::from_secs(60);
@@ -85,6 +86,8 @@ impl Workers {
             tasks.spawn(feed(broker.clone(), stopped.clone()));
             broker.enqueue_sessions().await?;
             tasks.spawn(keep_time(broker.clone(), stopped.clone()));
+            tasks.spawn(keep_figures(broker.clone(), stopped.clone()));
+            retention::say(broker.keeping());
             if broker.parts.stamping.is_some() {
                 tasks.spawn(keep_stamping(broker.clone(), stopped.clone()));
             }
@@ -200,6 +203,9 @@ async fn keep_house(broker: Broker, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = broker.store().maintain().await {
             tracing::error!(code = error.code(), "partitions could not be made");
         }
+        if let Err(error) = broker.retention_due().await {
+            tracing::error!(code = error.code(), "a run of deletion could not begin");
+        }
         match broker.store().sweep_uploads().await {
             Ok(swept) => tracing::debug!(swept, "uploads whose time is over"),
             Err(error) => tracing::error!(code = error.code(), "uploads could not be swept"),
@@ -288,6 +294,7 @@ impl Broker {
             exchange::REMIND => Box::pin(self.remind(job)),
             exchange::DESTROY => Box::pin(self.destroy_next(job)),
             tasks::JOB => Box::pin(self.task_due(job)),
+            retention::JOB => Box::pin(self.retention_next(job)),
             OUTSTANDING => Box::pin(self.attachments_due(job)),
             channels::TELL => Box::pin(self.tell(job)),
             channels::RUN => Box::pin(self.run_session(job)),
@@ -322,7 +329,9 @@ impl Broker {
         let mut work = Work::new();
         let Next::Retry(at) = next else {
             match job.kind.as_str() {
-                channels::IMPORT | channels::BELOW | OUTSTANDING => return self.begin_anew(job).await,
+                channels::IMPORT | channels::BELOW | OUTSTANDING | retention::JOB => {
+                    return self.begin_anew(job).await;
+                }
                 // Whatever was in the way: nobody may wait for ever without being told.
                 exchange::REMIND => self.remind_later(&mut work, job),
                 tasks::JOB => self.task_due_later(&mut work, job),

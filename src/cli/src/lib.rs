@@ -4,6 +4,9 @@ mod adapters;
 mod messages;
 mod notices;
 mod scans;
+mod upkeep;
+mod users;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -14,6 +17,9 @@ pub use adapters::AdapterCommand;
 pub use messages::{MessageCommand, NotedMessage, OneMessage, Resend};
 pub use notices::NoticeCommand;
 pub use scans::{ScanCommand, SeparatorSheet};
+pub use upkeep::{Backup, BackupCommand, KeyCommand, Restore};
+pub use users::{OneUser, UserCommand};
+pub use watch::{AlertCommand, Named, PersonCommand, RetentionCommand};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 something was found or refused, 2 command line or file \
     not readable, 3 configuration, store, key or address not available.";
@@ -124,9 +130,28 @@ pub enum Command {
     /// Evidence: what happened to a case, provable without this gateway.
     #[command(subcommand)]
     Evidence(EvidenceCommand),
+    /// Retention and deletion, and the proof of it.
+    #[command(subcommand)]
+    Retention(RetentionCommand),
+    /// Persons: what is known of them, and its end (GDPR articles 15, 17, 20).
+    #[command(subcommand)]
+    Person(PersonCommand),
+    /// Alerts on figures.
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// Tokens of the county's systems.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Users of the console.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Back the whole store up, while the gateway works; or look at a backup.
+    Backup(Backup),
+    /// Restore a backup into an empty store.
+    Restore(Restore),
+    /// Master keys: which are needed, and a change of them.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -400,7 +425,7 @@ pub enum TokenCommand {
 /// The configuration.
 #[derive(Subcommand)]
 pub enum ConfigCommand {
-    /// Say whether it is valid, or line and key of what is not.
+    /// Say whether it is valid, or line, column and key of all that is not.
     Check,
     /// Show it as it holds: defaults filled in, paths absolute. It holds no secrets, only where they are.
     Show,

@@ -1,6 +1,7 @@
 //! The rules that hold between keys: names, what is there twice, what is named but not defined, secrets
 //! and addresses.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use broker::house::{PartnerEntry, Route, Tenant};
@@ -16,56 +17,82 @@ const DATABASE_PARAMETERS: &[&str] = &["application_name", "host", "port", "sslm
 /// Longest time that a message may take: ten years.
 const MOST_TTL_HOURS: u64 = 10 * 366 * 24;
 
-/// The rules that hold between keys.
+/// The rules that hold between keys. What is wrong is gathered: a rule that is not kept does not keep others from being looked at, but
+/// where they would have nothing to look at.
 pub(crate) struct Check<'a> {
-    pub(crate) places: &'a Places,
+    places: &'a Places,
+    found: RefCell<Vec<Error>>,
+}
+
+impl<'a> Check<'a> {
+    pub(crate) fn new(places: &'a Places) -> Self {
+        Check { places, found: RefCell::default() }
+    }
+
+    /// What was found, in the order of the rules.
+    pub(crate) fn found(self) -> Vec<Error> {
+        self.found.into_inner()
+    }
 }
 
 impl Check<'_> {
+    /// Gathers what is wrong.
+    pub(crate) fn note(&self, outcome: Result<(), Error>) {
+        if let Err(error) = outcome {
+            self.found.borrow_mut().push(error);
+        }
+    }
+
     pub(crate) fn whole(&self, config: &Config) -> Result<(), Error> {
-        self.name("node", &config.node)?;
+        self.note(self.name("node", &config.node));
         let listen = &config.listen;
         for (key, address) in [
-            ("listen.internal", Some(listen.internal)),
+            ("listen.internal", Some(listen.internal).filter(|_| !listen.internal_tls)),
             ("listen.operations", Some(listen.operations)),
             ("listen.machines", listen.machines.filter(|_| config.tls.is_none())),
             ("listen.osci_plain", listen.osci_plain),
             ("listen.public", listen.public.filter(|_| config.tls.is_none())),
         ] {
             if address.is_some_and(|address| !address.ip().is_loopback()) {
-                return Err(Error::PlainHttp(self.place(key)));
+                self.note(Err(Error::PlainHttp(self.place(key))));
             }
         }
-        self.store(&config.store)?;
-        self.limits(&config.limits)?;
-        self.evidence(&config.evidence)?;
-        self.hours(config)?;
+        self.note(self.number("listen.drain_seconds", listen.drain_seconds.into(), 0, 600));
+        self.note(self.store(&config.store));
+        self.note(self.limits(&config.limits));
+        self.note(self.evidence(&config.evidence));
+        self.note(self.hours(config));
+        self.note(self.people(config));
         if config.tenants.is_empty() {
-            return Err(self.value("tenant", "at least one tenant is needed"));
+            self.note(Err(self.value("tenant", "at least one tenant is needed")));
         }
         let mut authorities = BTreeSet::new();
         let mut tenants = BTreeSet::new();
         for (index, tenant) in config.tenants.iter().enumerate() {
             let key = format!("tenant[{index}]");
-            self.name(&format!("{key}.id"), &tenant.id)?;
-            self.unique(&format!("{key}.id"), tenants.insert(&tenant.id))?;
-            self.tenant(&key, tenant)?;
+            self.note(self.name(&format!("{key}.id"), &tenant.id));
+            self.note(self.unique(&format!("{key}.id"), tenants.insert(&tenant.id)));
+            self.note(self.tenant(&key, tenant));
             // One authority has one mailbox, so its key is unique over all tenants.
             for (at, authority) in tenant.authorities.iter().enumerate() {
-                self.unique(&format!("{key}.authority[{at}].key"), authorities.insert(&authority.key))?;
+                self.note(
+                    self.unique(&format!("{key}.authority[{at}].key"), authorities.insert(&authority.key)),
+                );
             }
         }
-        self.tls(config)?;
-        self.osci(config)?;
-        self.xta(config)?;
-        self.virus(config)?;
-        self.xrechnung(config)?;
-        self.contacts(config)?;
-        self.dvdv(config)?;
-        self.payments(config)?;
-        self.citizen(config)?;
+        self.note(self.tls(config));
+        self.note(self.osci(config));
+        self.note(self.xta(config));
+        self.note(self.virus(config));
+        self.note(self.xrechnung(config));
+        self.note(self.contacts(config));
+        self.note(self.dvdv(config));
+        self.note(self.payments(config));
+        self.note(self.citizen(config));
+        self.note(self.watch(config));
+        self.note(self.identities(config));
         if let Some((key, rule)) = config.dispatch.lack() {
-            return Err(self.value(&format!("dispatch.{key}"), rule));
+            self.note(Err(self.value(&format!("dispatch.{key}"), rule)));
         }
         self.outside(config, &tenants, &authorities)
     }
@@ -81,29 +108,28 @@ impl Check<'_> {
         let mut partners = BTreeSet::new();
         for (index, partner) in config.partners.iter().enumerate() {
             let key = format!("partner[{index}]");
-            self.title(&format!("{key}.name"), &partner.name)?;
+            self.note(self.title(&format!("{key}.name"), &partner.name));
             let is_new = partners.insert(&partner.authority) && !authorities.contains(&partner.authority);
-            self.unique(&format!("{key}.authority"), is_new)?;
+            self.note(self.unique(&format!("{key}.authority"), is_new));
             if let Some(adapter) = &partner.adapter {
                 let key = format!("{key}.adapter");
-                self.defined(&key, "adapter", adapters.contains(adapter.as_str()))?;
+                self.note(self.defined(&key, "adapter", adapters.contains(adapter.as_str())));
                 let carries =
                     config.adapters.iter().any(|it| it.serves.id == *adapter && it.kind.carries_messages());
                 if !carries {
-                    return Err(
-                        self.value(&key, "expected an adapter of kind remote, xdomea-folder or archive-…")
-                    );
+                    let rule = "expected an adapter of kind remote, xdomea-folder or archive-…";
+                    self.note(Err(self.value(&key, rule)));
                 }
             }
             if let Some(reach) = &partner.osci {
-                self.osci_partner(&key, reach)?;
+                self.note(self.osci_partner(&key, reach));
             }
             if let Some(reach) = &partner.xta {
-                self.xta_partner(&key, reach)?;
+                self.note(self.xta_partner(&key, reach));
             }
-            self.ways(&key, partner)?;
+            self.note(self.ways(&key, partner));
             if let Some(tenant) = &partner.tenant {
-                self.defined(&format!("{key}.tenant"), "tenant", tenants.contains(tenant))?;
+                self.note(self.defined(&format!("{key}.tenant"), "tenant", tenants.contains(tenant)));
             }
         }
         self.xta_authors(&config.partners)
@@ -120,7 +146,7 @@ impl Check<'_> {
         }
         for (at, kind) in partner.prefer.iter().enumerate() {
             let key = format!("{key}.prefer[{at}]");
-            self.unique(&key, !partner.prefer[..at].contains(kind))?;
+            self.note(self.unique(&key, !partner.prefer[..at].contains(kind)));
             if !kinds.contains(kind) {
                 return Err(self.value(&key, "the partner has no such way"));
             }
@@ -143,7 +169,7 @@ impl Check<'_> {
                     return Err(Error::LiteralSecret(self.place("store.database")));
                 }
                 let parameters = rest.split_once('?').map_or("", |(_, parameters)| parameters);
-                self.database_parameters(parameters)?;
+                self.note(self.database_parameters(parameters));
                 if store.database_password.is_some() && user.is_none() {
                     return Err(
                         self.value("store.database", "a password needs a user: postgres://USER@HOST/NAME")
@@ -158,9 +184,9 @@ impl Check<'_> {
             }
             None => {}
         }
-        self.secret("store.master_key", &store.master_key)?;
+        self.note(self.secret("store.master_key", &store.master_key));
         for (index, reference) in store.older_master_keys.iter().enumerate() {
-            self.secret(&format!("store.older_master_keys[{index}]"), reference)?;
+            self.note(self.secret(&format!("store.older_master_keys[{index}]"), reference));
         }
         store
             .database_password
@@ -205,7 +231,7 @@ impl Check<'_> {
             ("limits.calls", limits.calls.into(), 1, 10_000),
             ("limits.ttl_hours", limits.ttl_hours.into(), 1, MOST_TTL_HOURS),
         ] {
-            self.number(key, value, least, most)?;
+            self.note(self.number(key, value, least, most));
         }
         Ok(())
     }
@@ -233,49 +259,54 @@ impl Check<'_> {
             let rule = "expected an object identifier such as 1.3.6.1.4.1.99999.1";
             return Err(self.value("evidence.tsa_policy", rule));
         }
-        self.number("evidence.stamp_every_minutes", evidence.stamp_every_minutes.into(), 1, 10_080)?;
+        self.note(self.number(
+            "evidence.stamp_every_minutes",
+            evidence.stamp_every_minutes.into(),
+            1,
+            10_080,
+        ));
         self.number("evidence.tolerate_hours", evidence.tolerate_hours.into(), 1, 8_760)
     }
 
     pub(crate) fn number(&self, key: &str, value: u64, least: u64, most: u64) -> Result<(), Error> {
-        match (least..=most).contains(&value) {
-            true => Ok(()),
-            false => Err(self.value(key, &format!("expected a number from {least} to {most}"))),
+        if !(least..=most).contains(&value) {
+            self.note(Err(self.value(key, &format!("expected a number from {least} to {most}"))));
         }
+        Ok(())
     }
 
     fn tenant(&self, key: &str, tenant: &Tenant) -> Result<(), Error> {
-        self.title(&format!("{key}.name"), &tenant.name)?;
+        self.note(self.title(&format!("{key}.name"), &tenant.name));
         let mut units = BTreeSet::new();
         for (index, unit) in tenant.units.iter().enumerate() {
             let key = format!("{key}.unit[{index}]");
-            self.name(&format!("{key}.id"), &unit.id)?;
-            self.title(&format!("{key}.name"), &unit.name)?;
-            self.unique(&format!("{key}.id"), units.insert(unit.id.as_str()))?;
+            self.note(self.name(&format!("{key}.id"), &unit.id));
+            self.note(self.title(&format!("{key}.name"), &unit.name));
+            self.note(self.unique(&format!("{key}.id"), units.insert(unit.id.as_str())));
         }
         for (index, unit) in tenant.units.iter().enumerate() {
             let Some(escalation) = &unit.escalation else { continue };
             let key = format!("{key}.unit[{index}].escalation");
             let known = units.contains(escalation.to.as_str()) && escalation.to != unit.id;
-            self.defined(&format!("{key}.to"), "unit", known)?;
-            self.number(&format!("{key}.after_hours"), escalation.after_hours.into(), 0, 8_760)?;
+            self.note(self.defined(&format!("{key}.to"), "unit", known));
+            self.note(self.number(&format!("{key}.after_hours"), escalation.after_hours.into(), 0, 8_760));
         }
         for (index, authority) in tenant.authorities.iter().enumerate() {
             let key = format!("{key}.authority[{index}]");
-            self.title(&format!("{key}.name"), &authority.name)?;
-            self.defined(&format!("{key}.unit"), "unit", units.contains(authority.unit.as_str()))?;
-            self.xta_reader(&format!("{key}.xta_reader"), authority)?;
+            self.note(self.title(&format!("{key}.name"), &authority.name));
+            self.note(self.defined(&format!("{key}.unit"), "unit", units.contains(authority.unit.as_str())));
+            self.note(self.xta_reader(&format!("{key}.xta_reader"), authority));
         }
         for (index, route) in tenant.routes.iter().enumerate() {
-            self.route(&format!("{key}.route[{index}]"), tenant, route, &units)?;
+            self.note(self.route(&format!("{key}.route[{index}]"), tenant, route, &units));
         }
         for (index, service) in tenant.services.iter().enumerate() {
             let key = format!("{key}.service[{index}]");
-            self.name(&format!("{key}.id"), &service.id)?;
+            self.note(self.name(&format!("{key}.id"), &service.id));
             if let Some(message_type) = &service.message_type {
-                self.name(&format!("{key}.type"), message_type)?;
+                self.note(self.name(&format!("{key}.type"), message_type));
             }
-            self.number(&format!("{key}.ttl_hours"), service.ttl_hours.into(), 1, MOST_TTL_HOURS)?;
+            self.note(self.number(&format!("{key}.ttl_hours"), service.ttl_hours.into(), 1, MOST_TTL_HOURS));
         }
         Ok(())
     }
@@ -283,33 +314,33 @@ impl Check<'_> {
     fn route(&self, key: &str, tenant: &Tenant, route: &Route, units: &BTreeSet<&str>) -> Result<(), Error> {
         if let Some(authority) = &route.authority {
             let known = tenant.authorities.iter().any(|entry| entry.key == *authority);
-            self.defined(&format!("{key}.authority"), "authority", known)?;
+            self.note(self.defined(&format!("{key}.authority"), "authority", known));
         }
         if let Some(unit) = &route.unit {
-            self.defined(&format!("{key}.unit"), "unit", units.contains(unit.as_str()))?;
+            self.note(self.defined(&format!("{key}.unit"), "unit", units.contains(unit.as_str())));
         }
         for (name, value) in
             [("standard", &route.standard), ("type", &route.message_type), ("service", &route.service)]
         {
             if let Some(value) = value {
-                self.name(&format!("{key}.{name}"), value)?;
+                self.note(self.name(&format!("{key}.{name}"), value));
             }
         }
         Ok(())
     }
 
     pub(crate) fn name(&self, key: &str, value: &str) -> Result<(), Error> {
-        match is_name(value) {
-            true => Ok(()),
-            false => Err(self.value(key, "expected a short name: 1 to 80 of A-Z a-z 0-9 . : -")),
+        if !is_name(value) {
+            self.note(Err(self.value(key, "expected a short name: 1 to 80 of A-Z a-z 0-9 . : -")));
         }
+        Ok(())
     }
 
     pub(crate) fn title(&self, key: &str, value: &str) -> Result<(), Error> {
-        match value.trim().is_empty() || value.chars().count() > 200 {
-            true => Err(self.value(key, "expected 1 to 200 characters")),
-            false => Ok(()),
+        if value.trim().is_empty() || value.chars().count() > 200 {
+            self.note(Err(self.value(key, "expected 1 to 200 characters")));
         }
+        Ok(())
     }
 
     pub(crate) fn unique(&self, key: &str, is_new: bool) -> Result<(), Error> {

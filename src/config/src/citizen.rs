@@ -110,9 +110,9 @@ impl Check<'_> {
         if config.listen.public.is_none() {
             return Err(self.value(&format!("{KEY}.url"), "the citizens' pages need listen.public"));
         }
-        self.public_url(&format!("{KEY}.url"), &citizen.url)?;
-        self.title(&format!("{KEY}.office"), &citizen.office)?;
-        self.title(&format!("{KEY}.arbitration"), &citizen.arbitration)?;
+        self.note(self.public_url(&format!("{KEY}.url"), &citizen.url));
+        self.note(self.title(&format!("{KEY}.office"), &citizen.office));
+        self.note(self.title(&format!("{KEY}.arbitration"), &citizen.arbitration));
         for (name, url) in [
             ("imprint", &citizen.imprint),
             ("privacy", &citizen.privacy),
@@ -133,18 +133,18 @@ impl Check<'_> {
         }
         for (at, way) in citizen.ways.iter().enumerate() {
             let key = format!("{KEY}.ways[{at}]");
-            self.unique(&key, !citizen.ways[..at].contains(way))?;
+            self.note(self.unique(&key, !citizen.ways[..at].contains(way)));
             if !WAYS.contains(&way.as_str()) {
                 return Err(self.value(&key, &format!("expected one of {}", WAYS.join(", "))));
             }
         }
-        self.number(&format!("{KEY}.max_mb"), citizen.max_mb, 1, 1_024)?;
+        self.note(self.number(&format!("{KEY}.max_mb"), citizen.max_mb, 1, 1_024));
         for (at, service) in citizen.services.iter().enumerate() {
             let key = format!("{KEY}.service[{at}]");
-            self.name(&format!("{key}.id"), &service.id)?;
+            self.note(self.name(&format!("{key}.id"), &service.id));
             let known = citizen.services[..at].iter().any(|before| before.id == service.id);
-            self.unique(&format!("{key}.id"), !known)?;
-            self.title(&format!("{key}.name"), &service.name)?;
+            self.note(self.unique(&format!("{key}.id"), !known));
+            self.note(self.title(&format!("{key}.name"), &service.name));
         }
         Ok(())
     }

@@ -124,20 +124,20 @@ impl Check<'_> {
                 return Err(self.value(&key, "expected an address without a slash at the end"));
             }
         }
-        self.key_pair(&format!("{KEY}.identity"), &it.identity)?;
+        self.note(self.key_pair(&format!("{KEY}.identity"), &it.identity));
         for (index, reference) in it.trust.iter().enumerate() {
-            self.file(&format!("dvdv.trust[{index}]"), reference)?;
+            self.note(self.file(&format!("dvdv.trust[{index}]"), reference));
         }
-        self.number("dvdv.cache_hours", it.cache_hours.into(), 1, 24 * 31)?;
-        self.number("dvdv.stale_days", it.stale_days.into(), 1, 366)?;
+        self.note(self.number("dvdv.cache_hours", it.cache_hours.into(), 1, 24 * 31));
+        self.note(self.number("dvdv.stale_days", it.stale_days.into(), 1, 366));
         for (index, service) in it.services.iter().enumerate() {
             let key = format!("dvdv.service[{index}]");
             let is_first = it.services[..index].iter().all(|other| other.uri != service.uri);
-            self.unique(&format!("{key}.uri"), is_first)?;
+            self.note(self.unique(&format!("{key}.uri"), is_first));
             if let Some(name) = &service.service {
-                self.name(&format!("{key}.service"), name)?;
+                self.note(self.name(&format!("{key}.service"), name));
             }
-            self.number(&format!("{key}.most_bytes"), service.most_bytes, 1, 1 << 40)?;
+            self.note(self.number(&format!("{key}.most_bytes"), service.most_bytes, 1, 1 << 40));
             let mut paths = service.xta.iter().flat_map(|(management, send)| [management, send]);
             if paths.any(|path| !path.starts_with('/')) {
                 return Err(self.value(&format!("{key}.xta"), "expected paths that begin with a slash"));

@@ -8,20 +8,24 @@ mod check;
 mod citizen;
 mod dvdv;
 mod hours;
+mod identities;
 mod keys;
 mod log;
 mod osci;
 mod party;
 mod payments;
+mod people;
 mod places;
 mod processes;
+mod read;
 mod virus;
+mod watch;
 mod xrechnung;
 mod xta;
 mod xta_party;
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,21 +35,22 @@ use broker::{Quotas, UploadLimits, UploadQuota};
 use model::process::Deadlines;
 use model::sending::Sending;
 use serde::{Deserialize, Serialize};
-use toml::de::{DeTable, Deserializer};
 
 pub use crate::adapters::*;
-use crate::check::Check;
 pub use crate::citizen::{Barrier, Citizen, CitizenService};
 pub use crate::dvdv::{Dvdv, DvdvService};
 pub use crate::hours::ServiceHours;
+pub use crate::identities::{OAuth, OAuthClient, Oidc, OidcLink, OidcRole, signing, within};
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
 pub use crate::payments::*;
+pub use crate::people::{People, Totp};
 pub use crate::places::Place;
-use crate::places::Places;
 pub use crate::processes::Policy;
+pub(crate) use crate::read::refused_at;
 pub use crate::virus::{OnFailure, Virus};
+pub use crate::watch::{Alert, Alerts, Retention};
 pub use crate::xrechnung::XRechnung;
 pub use crate::xta::{Tls, Xta, XtaAccount};
 
@@ -84,9 +89,21 @@ pub struct Config {
     /// What goes to citizens: quiet times, and rules of what is deemed.
     #[serde(default)]
     pub dispatch: Sending,
+    /// Users of the console.
+    #[serde(default)]
+    pub people: People,
     /// Logging.
     #[serde(default)]
     pub log: Log,
+    /// How long copies are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+    /// By whom alerts are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<Alerts>,
+    /// Rules on figures.
+    #[serde(default, rename = "alert", skip_serializing_if = "Vec::is_empty")]
+    pub alert_rules: Vec<Alert>,
     /// Tenants (Mandanten).
     #[serde(rename = "tenant")]
     pub tenants: Vec<Tenant>,
@@ -126,6 +143,12 @@ pub struct Config {
     /// The citizens' pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub citizen: Option<Citizen>,
+    /// Issuers of access tokens for systems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oauth: Vec<OAuth>,
+    /// The provider by whom people sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<Oidc>,
     /// E-payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<PaymentSection>,
@@ -138,11 +161,17 @@ pub struct Config {
 }
 
 /// `[listen]`: loopback only, but for machines and the public if there is `[tls]`.
-#[derive(Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
     /// REST.
     pub internal: SocketAddr,
+    /// Whether TLS is spoken there, with the key pair of `[tls]`.
+    pub internal_tls: bool,
+    /// Proxies in front of it that say which certificate was shown to them.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// In which header field they say so (RFC 9440).
+    pub client_cert_header: String,
     /// Health and metrics.
     pub operations: SocketAddr,
     /// Machines outside of the house.
@@ -154,22 +183,28 @@ pub struct Listen {
     /// Payment providers, and browsers of those who pay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public: Option<SocketAddr>,
+    /// Seconds between saying that it is going to stop and stopping.
+    pub drain_seconds: u32,
 }
 
 impl Default for Listen {
     fn default() -> Self {
         Listen {
             internal: ([127, 0, 0, 1], 8080).into(),
+            internal_tls: false,
+            trusted_proxies: vec![],
+            client_cert_header: "client-cert".to_owned(),
             operations: ([127, 0, 0, 1], 8081).into(),
             machines: None,
             osci_plain: None,
             public: None,
+            drain_seconds: 0,
         }
     }
 }
 
 /// `[store]`.
-#[derive(Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
     /// `sqlite:PATH`, or `postgres://USER@HOST/NAME` without a password.
@@ -393,45 +428,20 @@ impl Error {
             Error::PlainHttp(_) => "config.plain-http",
         }
     }
+
+    /// Where it is; absent if there is no file at all.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Error::Unreadable { .. } => None,
+            Error::Syntax(place, _) | Error::Key(place, _) | Error::Value(place, _) => Some(place),
+            Error::Duplicate(place) | Error::Undefined(place, _) | Error::LiteralSecret(place) => Some(place),
+            Error::SecretMissing(place) | Error::SecretPermissions(place) => Some(place),
+            Error::Certificate(place, _) | Error::PlainHttp(place) => Some(place),
+        }
+    }
 }
 
 impl Config {
-    /// Reads and checks a file.
-    pub fn load(file: &Path) -> Result<Self, Error> {
-        let unreadable = |reason| Error::Unreadable { file: file.to_owned(), reason };
-        let text = std::fs::read_to_string(file).map_err(unreadable)?;
-        let file = std::path::absolute(file).map_err(unreadable)?;
-        Config::parse(&text, file.parent().unwrap_or(Path::new("/")))
-    }
-
-    /// Reads and checks a text; its relative paths are relative to `folder`.
-    pub fn parse(text: &str, folder: &Path) -> Result<Self, Error> {
-        let places = Places::of(text).map_err(|(place, message)| Error::Syntax(place, message))?;
-        let refused = |error| refused(&places, &error);
-        let mut document = DeTable::parse(text).map_err(refused)?;
-        let adapters = take_adapters(&mut document, &places)?;
-        let mut config = Config::deserialize(Deserializer::from(document)).map_err(refused)?;
-        config.adapters = adapters;
-        Check { places: &places }.whole(&config)?;
-        config.store.resolve(folder);
-        if let Some(path) = &mut config.evidence.tsa_ca {
-            *path = folder.join(&*path);
-        }
-        config.resolve_adapters(folder);
-        Check { places: &places }.apart(&config)?;
-        config.osci.iter_mut().for_each(|osci| osci.resolve(folder));
-        let authorities = config.tenants.iter_mut().flat_map(|tenant| &mut tenant.authorities);
-        let certificates = authorities.flat_map(|authority| &mut authority.osci_certificates);
-        certificates.for_each(|reference| resolve(reference, folder));
-        config.resolve_parties(folder);
-        config.resolve_xta(folder);
-        config.resolve_dvdv(folder);
-        config.xrechnung.iter_mut().for_each(|xrechnung| xrechnung.resolve(folder));
-        config.resolve_xta_parties(folder);
-        config.resolve_payments(folder);
-        Ok(config)
-    }
-
     /// The database with its password, as the store wants it.
     pub fn database(&self) -> Result<String, Error> {
         let Some(reference) = &self.store.database_password else { return Ok(self.store.database.clone()) };
@@ -464,24 +474,6 @@ fn resolve(reference: &mut String, folder: &Path) {
             return;
         }
     }
-}
-
-/// A refusal by serde, without the value that it may quote.
-fn refused(places: &Places, error: &toml::de::Error) -> Error {
-    refused_at(error.span().map(|span| places.at(span.start)).unwrap_or_default(), error)
-}
-
-fn refused_at(place: Place, error: &toml::de::Error) -> Error {
-    let message = error.message();
-    if message.starts_with("unknown field") || message.starts_with("missing field") {
-        return Error::Key(place, message.to_owned());
-    }
-    let quotes = message.starts_with("invalid ") || message.starts_with("unknown variant");
-    let rule = match message.split_once(", expected ").filter(|_| quotes) {
-        Some((_, expected)) => format!("expected {expected}"),
-        None => message.to_owned(),
-    };
-    Error::Value(place, rule)
 }
 
 /// The secret that `place` refers to. A file must be readable by its owner only, like that of a key.

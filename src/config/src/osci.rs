@@ -298,27 +298,27 @@ impl Check<'_> {
                     .osci_certificates
                     .iter()
                     .try_for_each(|reference| self.file(&certificates, reference))?;
-                self.osci_authority(&key, authority)?;
-                self.xta_authority(&key, authority)?;
+                self.note(self.osci_authority(&key, authority));
+                self.note(self.xta_authority(&key, authority));
             }
         }
-        self.osci_recipient(config)?;
+        self.note(self.osci_recipient(config));
         if let Some(OsciTrust { trust, crl, ocsp, .. }) = &config.osci_trust {
-            self.trust("osci_trust", trust, crl, ocsp.as_deref())?;
+            self.note(self.trust("osci_trust", trust, crl, ocsp.as_deref()));
         }
         let Some(osci) = &config.osci else { return Ok(()) };
         let authorities = config.tenants.iter().flat_map(|tenant| &tenant.authorities);
         let is_known = authorities.into_iter().any(|known| known.key == osci.authority);
-        self.defined("osci.authority", "authority", is_known)?;
-        self.osci_files(osci)?;
+        self.note(self.defined("osci.authority", "authority", is_known));
+        self.note(self.osci_files(osci));
         let recipients = osci.passive_recipients.iter().enumerate();
         for (index, url) in recipients {
-            self.url(&format!("osci.passive_recipients[{index}]"), url)?;
+            self.note(self.url(&format!("osci.passive_recipients[{index}]"), url));
         }
         for (url, reference) in &osci.recipient_signers {
             let is_listed = osci.passive_recipients.contains(url);
-            self.defined("osci.recipient_signers", "passive recipient", is_listed)?;
-            self.file("osci.recipient_signers", reference)?;
+            self.note(self.defined("osci.recipient_signers", "passive recipient", is_listed));
+            self.note(self.file("osci.recipient_signers", reference));
         }
         for (key, value, least, most) in [
             ("osci.package_mb", osci.package_mb, 1, 1 << 20),
@@ -327,13 +327,13 @@ impl Check<'_> {
             ("osci.dialog_idle_minutes", osci.dialog_idle_minutes, 1, 24 * 60),
             ("osci.message_id_days", osci.message_id_days, 1, 366),
         ] {
-            self.number(key, value, least, most)?;
+            self.note(self.number(key, value, least, most));
         }
         Ok(())
     }
 
     fn osci_files(&self, osci: &Osci) -> Result<(), Error> {
-        self.trust("osci", &osci.trust, &osci.crl, osci.ocsp.as_deref())?;
+        self.note(self.trust("osci", &osci.trust, &osci.crl, osci.ocsp.as_deref()));
         self.key_pairs("osci", &osci.cipher, &osci.signer)
     }
 
@@ -352,7 +352,7 @@ impl Check<'_> {
         }
         for (name, references) in [("trust", trust), ("crl", crl)] {
             for (index, reference) in references.iter().enumerate() {
-                self.file(&format!("{section}.{name}[{index}]"), reference)?;
+                self.note(self.file(&format!("{section}.{name}[{index}]"), reference));
             }
         }
         ocsp.map_or(Ok(()), |url| self.url(&format!("{section}.ocsp"), url))
@@ -369,7 +369,7 @@ impl Check<'_> {
     }
 
     pub(crate) fn key_pair(&self, key: &str, pair: &KeyPair) -> Result<(), Error> {
-        self.secret(&format!("{key}.key"), &pair.key)?;
+        self.note(self.secret(&format!("{key}.key"), &pair.key));
         let mut password = pair.password.iter();
         password.try_for_each(|reference| self.secret(&format!("{key}.password"), reference))
     }

@@ -174,7 +174,7 @@ fn one(reference: &str, key: &str) -> Result<Certificate, Error> {
 impl Check<'_> {
     pub(crate) fn osci_authority(&self, key: &str, authority: &AuthorityEntry) -> Result<(), Error> {
         if let Some(keys) = &authority.osci {
-            self.key_pairs(&format!("{key}.osci"), &keys.cipher, &keys.signer)?;
+            self.note(self.key_pairs(&format!("{key}.osci"), &keys.cipher, &keys.signer));
         }
         for (index, mailbox) in authority.osci_mailboxes.iter().enumerate() {
             let key = format!("{key}.osci_mailbox[{index}]");
@@ -182,8 +182,8 @@ impl Check<'_> {
                 return Err(self.value(&key, "who fetches needs keys: osci = { cipher = …, signer = … }"));
             }
             let OsciMailbox { intermediary, intermediary_certificate, answers_by, every_seconds } = mailbox;
-            self.osci_line(&key, intermediary, intermediary_certificate, answers_by.as_deref())?;
-            self.number(&format!("{key}.every_seconds"), u64::from(*every_seconds), 1, 24 * 3_600)?;
+            self.note(self.osci_line(&key, intermediary, intermediary_certificate, answers_by.as_deref()));
+            self.note(self.number(&format!("{key}.every_seconds"), u64::from(*every_seconds), 1, 24 * 3_600));
         }
         Ok(())
     }
@@ -191,10 +191,10 @@ impl Check<'_> {
     pub(crate) fn osci_partner(&self, key: &str, reach: &OsciReach) -> Result<(), Error> {
         let OsciReach { intermediary, intermediary_certificate, answers_by, .. } = reach;
         let key = format!("{key}.osci");
-        self.osci_line(&key, intermediary, intermediary_certificate, answers_by.as_deref())?;
-        self.file(&format!("{key}.recipient_certificate"), &reach.recipient_certificate)?;
+        self.note(self.osci_line(&key, intermediary, intermediary_certificate, answers_by.as_deref()));
+        self.note(self.file(&format!("{key}.recipient_certificate"), &reach.recipient_certificate));
         for (index, reference) in reach.signed_by.iter().enumerate() {
-            self.file(&format!("{key}.signed_by[{index}]"), reference)?;
+            self.note(self.file(&format!("{key}.signed_by[{index}]"), reference));
         }
         match (reach.mode, &reach.receiver) {
             (OsciMode::Store, None) => Ok(()),
@@ -216,13 +216,13 @@ impl Check<'_> {
             let place = format!("osci_recipient.authorities[{index}]");
             let all = config.tenants.iter().flat_map(|tenant| &tenant.authorities);
             let known = all.into_iter().find(|authority| authority.key == *key);
-            self.defined(&place, "authority", known.is_some())?;
+            self.note(self.defined(&place, "authority", known.is_some()));
             if known.is_some_and(|authority| authority.osci.is_none()) {
                 return Err(self.value(&place, "who is called needs keys: osci = { cipher = …, signer = … }"));
             }
         }
         for (index, reference) in recipient.intermediaries.iter().enumerate() {
-            self.file(&format!("osci_recipient.intermediaries[{index}]"), reference)?;
+            self.note(self.file(&format!("osci_recipient.intermediaries[{index}]"), reference));
         }
         Ok(())
     }
@@ -234,8 +234,8 @@ impl Check<'_> {
         certificate: &str,
         answers_by: Option<&str>,
     ) -> Result<(), Error> {
-        self.url(&format!("{key}.intermediary"), url)?;
-        self.file(&format!("{key}.intermediary_certificate"), certificate)?;
+        self.note(self.url(&format!("{key}.intermediary"), url));
+        self.note(self.file(&format!("{key}.intermediary_certificate"), certificate));
         match answers_by {
             Some(reference) => self.file(&format!("{key}.answers_by"), reference),
             None => Ok(()),

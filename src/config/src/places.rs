@@ -11,6 +11,8 @@ use toml::de::{DeTable, DeValue};
 pub struct Place {
     /// Line, from 1; 0 if not known.
     pub line: usize,
+    /// Character in it, from 1; 0 if not known.
+    pub column: usize,
     /// Key, such as `tenant[0].unit[1].id`; empty for the whole file.
     pub key: String,
 }
@@ -18,17 +20,18 @@ pub struct Place {
 impl Place {
     /// A key whose line is not known any more.
     pub(crate) fn key(key: &str) -> Self {
-        Place { line: 0, key: key.to_owned() }
+        Place { line: 0, column: 0, key: key.to_owned() }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.line, self.key.as_str()) {
+        let Place { line, column, key } = self;
+        match (line, key.as_str()) {
             (0, "") => f.write_str("the file"),
             (0, key) => f.write_str(key),
-            (line, "") => write!(f, "line {line}"),
-            (line, key) => write!(f, "line {line}, {key}"),
+            (_, "") => write!(f, "line {line}:{column}"),
+            (_, key) => write!(f, "line {line}:{column}, {key}"),
         }
     }
 }
@@ -36,6 +39,7 @@ impl fmt::Display for Place {
 /// Every key of a text with the bytes it takes.
 pub(crate) struct Places {
     keys: Vec<(String, Range<usize>)>,
+    text: String,
     line_ends: Vec<usize>,
 }
 
@@ -44,7 +48,7 @@ impl Places {
     pub(crate) fn of(text: &str) -> Result<Self, (Place, String)> {
         let line_ends =
             text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
-        let mut places = Places { keys: Vec::new(), line_ends };
+        let mut places = Places { keys: Vec::new(), text: text.to_owned(), line_ends };
         match DeTable::parse(text) {
             Ok(table) => places.walk("", table.get_ref()),
             Err(error) => {
@@ -59,14 +63,24 @@ impl Places {
     pub(crate) fn at(&self, offset: usize) -> Place {
         let around = self.keys.iter().filter(|(_, span)| span.contains(&offset));
         let key = around.min_by_key(|(_, span)| span.len()).map(|(key, _)| key.clone()).unwrap_or_default();
-        Place { line: self.line(offset), key }
+        self.place(offset, key)
     }
 
     /// The place of a key, or of the closest one around it if it is not there.
     pub(crate) fn of_key(&self, key: &str) -> Place {
         let around = self.keys.iter().filter(|(known, _)| key.starts_with(known.as_str()));
-        let line = around.max_by_key(|(known, _)| known.len()).map_or(0, |(_, span)| self.line(span.start));
-        Place { line, key: key.to_owned() }
+        match around.max_by_key(|(known, _)| known.len()) {
+            Some((_, span)) => self.place(span.start, key.to_owned()),
+            None => Place::key(key),
+        }
+    }
+
+    fn place(&self, offset: usize, key: String) -> Place {
+        let line = self.line(offset);
+        let start =
+            line.checked_sub(2).and_then(|before| self.line_ends.get(before)).map_or(0, |end| end + 1);
+        let column = self.text.get(start..offset).map_or(0, |before| before.chars().count() + 1);
+        Place { line, column, key }
     }
 
     fn line(&self, offset: usize) -> usize {
@@ -109,10 +123,10 @@ mod tests {
         let places = Places::of(text).unwrap();
         assert_eq!(
             places.of_key("tenant[0].unit[0].id"),
-            Place { line: 8, key: "tenant[0].unit[0].id".into() }
+            Place { line: 8, column: 1, key: "tenant[0].unit[0].id".into() }
         );
         assert_eq!(places.of_key("store.payloads").line, 3, "the closest key around a missing one");
-        assert_eq!(places.at(text.find("\"63\"").unwrap()).to_string(), "line 8, tenant[0].unit[0].id");
+        assert_eq!(places.at(text.find("\"63\"").unwrap()).to_string(), "line 8:6, tenant[0].unit[0].id");
     }
 
     #[test]

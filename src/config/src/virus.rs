@@ -54,7 +54,7 @@ impl Check<'_> {
         if !is_path && port.is_none_or(|port| port.parse::<SocketAddr>().is_err()) {
             return Err(self.value(&format!("{KEY}.clamd"), "expected unix:/PATH or tcp:ADDRESS:PORT"));
         }
-        self.number("virus.max_mb", virus.max_mb, 1, 1 << 20)?;
+        self.note(self.number("virus.max_mb", virus.max_mb, 1, 1 << 20));
         self.number("virus.silence_seconds", virus.silence_seconds.into(), 1, 3_600)
     }
 }

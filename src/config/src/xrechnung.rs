@@ -56,8 +56,8 @@ impl Check<'_> {
         let mut named = BTreeSet::new();
         for (index, contact) in config.contacts.iter().enumerate() {
             let key = format!("contact[{index}].authority");
-            self.defined(&key, "authority", ours.contains(&contact.authority))?;
-            self.unique(&key, named.insert(&contact.authority))?;
+            self.note(self.defined(&key, "authority", ours.contains(&contact.authority)));
+            self.note(self.unique(&key, named.insert(&contact.authority)));
         }
         Ok(())
     }

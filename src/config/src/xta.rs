@@ -187,15 +187,15 @@ impl Check<'_> {
         if !is_name {
             return Err(self.value(&format!("{SECTION}.server"), "expected 1 to 41 of A-Z a-z 0-9 _ -"));
         }
-        self.trust(SECTION, &xta.trust, &xta.crl, xta.ocsp.as_deref())?;
-        self.number("xta.container_mb", xta.container_mb, 1, 1 << 20)?;
-        self.number("xta.message_id_days", xta.message_id_days, 1, 366)?;
+        self.note(self.trust(SECTION, &xta.trust, &xta.crl, xta.ocsp.as_deref()));
+        self.note(self.number("xta.container_mb", xta.container_mb, 1, 1 << 20));
+        self.note(self.number("xta.message_id_days", xta.message_id_days, 1, 366));
         let mut ids = BTreeSet::new();
         for (index, account) in xta.accounts.iter().enumerate() {
             let key = format!("xta.account[{index}]");
-            self.name(&format!("{key}.id"), &account.id)?;
-            self.unique(&format!("{key}.id"), ids.insert(account.id.as_str()))?;
-            self.account(&key, account, config)?;
+            self.note(self.name(&format!("{key}.id"), &account.id));
+            self.note(self.unique(&format!("{key}.id"), ids.insert(account.id.as_str())));
+            self.note(self.account(&key, account, config));
         }
         Ok(())
     }
@@ -206,8 +206,8 @@ impl Check<'_> {
         if !authority.xta_box {
             return Err(self.value(key, "its readers must fetch: xta_box is needed"));
         }
-        self.number(&format!("{key}.within_seconds"), reader.within_seconds.into(), 1, MOST_WAIT)?;
-        self.xta_reader_server(&format!("{key}.server"), authority)?;
+        self.note(self.number(&format!("{key}.within_seconds"), reader.within_seconds.into(), 1, MOST_WAIT));
+        self.note(self.xta_reader_server(&format!("{key}.server"), authority));
         let is_both = |service: &&String| reader.only_asynchronous.contains(service);
         match reader.only_synchronous.iter().find(is_both) {
             Some(_) => Err(self.value(&format!("{key}.only_synchronous"), "a service cannot be only both")),
@@ -217,17 +217,17 @@ impl Check<'_> {
 
     fn account(&self, key: &str, account: &XtaAccount, config: &Config) -> Result<(), Error> {
         let is_known = config.tenants.iter().any(|tenant| tenant.id == account.tenant);
-        self.defined(&format!("{key}.tenant"), "tenant", is_known)?;
+        self.note(self.defined(&format!("{key}.tenant"), "tenant", is_known));
         for (name, values) in [("certificates", &account.certificates), ("parties", &account.parties)] {
             if values.is_empty() {
                 return Err(self.value(&format!("{key}.{name}"), "at least one is needed"));
             }
         }
         for (index, reference) in account.certificates.iter().enumerate() {
-            self.file(&format!("{key}.certificates[{index}]"), reference)?;
+            self.note(self.file(&format!("{key}.certificates[{index}]"), reference));
         }
         for (index, party) in account.parties.iter().enumerate() {
-            self.party(&format!("{key}.parties[{index}]"), party, account, config)?;
+            self.note(self.party(&format!("{key}.parties[{index}]"), party, account, config));
         }
         account
             .container_mb

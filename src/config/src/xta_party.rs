@@ -171,20 +171,20 @@ impl Check<'_> {
 
     pub(crate) fn xta_authority(&self, key: &str, authority: &AuthorityEntry) -> Result<(), Error> {
         if let Some(XtaKeys { identity, party, scheme }) = &authority.xta {
-            self.key_pair(&format!("{key}.xta.identity"), identity)?;
-            self.party_name(&format!("{key}.xta.party"), party.as_deref())?;
-            self.party_name(&format!("{key}.xta.scheme"), Some(scheme))?;
+            self.note(self.key_pair(&format!("{key}.xta.identity"), identity));
+            self.note(self.party_name(&format!("{key}.xta.party"), party.as_deref()));
+            self.note(self.party_name(&format!("{key}.xta.scheme"), Some(scheme)));
         }
         for (index, XtaMailbox { server, every_seconds }) in authority.xta_mailboxes.iter().enumerate() {
             let key = format!("{key}.xta_mailbox[{index}]");
             if authority.xta.is_none() {
                 return Err(self.value(&key, "who fetches needs keys: xta = { identity = … }"));
             }
-            self.xta_server(&format!("{key}.server"), server)?;
+            self.note(self.xta_server(&format!("{key}.server"), server));
             if server.message_box.is_none() {
                 return Err(self.value(&format!("{key}.server"), "message_box is needed to fetch"));
             }
-            self.number(&format!("{key}.every_seconds"), u64::from(*every_seconds), 1, 24 * 3_600)?;
+            self.note(self.number(&format!("{key}.every_seconds"), u64::from(*every_seconds), 1, 24 * 3_600));
         }
         Ok(())
     }
@@ -193,14 +193,14 @@ impl Check<'_> {
         let XtaReach { server, party, scheme, profile, court } = reach;
         let key = format!("{key}.xta");
         if let Some(form) = court {
-            self.court_form(&format!("{key}.court"), *profile, form)?;
+            self.note(self.court_form(&format!("{key}.court"), *profile, form));
         }
         if *profile == XtaProfile::Court && server.version != XtaVersion::V3 {
             return Err(self.value(&format!("{key}.server.version"), "courts are reached by version 3 only"));
         }
-        self.party_name(&format!("{key}.party"), party.as_deref())?;
-        self.party_name(&format!("{key}.scheme"), scheme.as_deref())?;
-        self.xta_server(&format!("{key}.server"), server)?;
+        self.note(self.party_name(&format!("{key}.party"), party.as_deref()));
+        self.note(self.party_name(&format!("{key}.scheme"), scheme.as_deref()));
+        self.note(self.xta_server(&format!("{key}.server"), server));
         match server.send {
             Some(_) => Ok(()),
             None => Err(self.value(&format!("{key}.server"), "send is needed to send")),
@@ -211,7 +211,7 @@ impl Check<'_> {
     pub(crate) fn xta_authors(&self, partners: &[PartnerEntry]) -> Result<(), Error> {
         for (index, partner) in partners.iter().enumerate() {
             let is_new = partners.iter().take(index).all(|other| !is_same_author(partner, other));
-            self.unique(&format!("partner[{index}].xta"), is_new)?;
+            self.note(self.unique(&format!("partner[{index}].xta"), is_new));
         }
         Ok(())
     }
@@ -227,7 +227,7 @@ impl Check<'_> {
             ("message_type", &form.message_type),
             ("payload_schema", &form.payload_schema),
         ] {
-            self.party_name(&format!("{key}.{name}"), Some(text))?;
+            self.note(self.party_name(&format!("{key}.{name}"), Some(text)));
         }
         for (name, text) in [("service", &form.service), ("scenario", &form.scenario)] {
             self.party_name(
@@ -247,7 +247,7 @@ impl Check<'_> {
             return Err(self.value(&format!("{key}.versions"), "expected versions such as \"3.5\""));
         }
         let files = form.files.map_or(1, |files| files as u64);
-        self.number(&format!("{key}.files"), files, 1, 10_000)?;
+        self.note(self.number(&format!("{key}.files"), files, 1, 10_000));
         self.number(&format!("{key}.megabytes"), form.megabytes.unwrap_or(1), 1, 1 << 20)
     }
 
@@ -263,7 +263,7 @@ impl Check<'_> {
             }
         }
         if let Some(reference) = &server.trust {
-            self.file(&format!("{key}.trust"), reference)?;
+            self.note(self.file(&format!("{key}.trust"), reference));
         }
         self.number(&format!("{key}.container_mb"), server.container_mb, 1, 1 << 20)
     }

@@ -23,6 +23,11 @@ impl Form {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
     }
 
+    /// A field as it was written, such as a password.
+    pub(crate) fn exact(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
     /// A field that says something.
     pub(crate) fn given(&self, name: &str) -> Option<&str> {
         Some(self.field(name)).filter(|value| !value.is_empty())
@@ -31,6 +36,19 @@ impl Form {
     /// All values of a field that may stand there several times.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.trim())
+    }
+}
+
+impl Form {
+    /// That of fields which were read otherwise.
+    pub(crate) fn of(fields: Vec<(String, String)>) -> Self {
+        Form(fields)
+    }
+
+    /// Whether it carries what every form of this visit does.
+    pub(crate) fn is_of(&self, look: &Look) -> bool {
+        let Some(visit) = &look.visit else { return true };
+        is_same(self.field("form").as_bytes(), visit.form.as_bytes())
     }
 }
 
@@ -51,12 +69,7 @@ impl FromRequest<Console> for Form {
             return Err(page::stale(&look));
         };
         let form = Form(form_urlencoded::parse(&bytes).into_owned().collect());
-        match &look.visit {
-            Some(visit) if !is_same(form.field("form").as_bytes(), visit.form.as_bytes()) => {
-                Err(page::stale(&look))
-            }
-            _ => Ok(form),
-        }
+        if form.is_of(&look) { Ok(form) } else { Err(page::stale(&look)) }
     }
 }
 

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `route`, `router` | every page and act, once, with the right that it needs: the router and the tests are made from this list |
 //! | `visit` | who calls: the session of a request, and what is refused before a page sees it |
-//! | `page`, `nav`, `form` | the frame of all pages, the way through them, and what is read of forms |
+//! | `page`, `nav`, `form`, `file_form` | the frame of all pages, the way through them, and what is read of forms and files |
+//! | `workshop` | what lies outside of the broker: partners that are tried, schemas; long work |
 //! | `operate` | operators: overview, messages, partners, packs, adapters, evidence, audit, figures |
 //! | `desk` | clerks: what waits for a human, cases and documents |
 //! | `people` | signing in, one's own account, users and their rights |
@@ -15,6 +16,7 @@
 #![allow(dead_code, reason = "the pages that use it come next")]
 
 mod desk;
+mod file_form;
 mod form;
 mod nav;
 mod operate;
@@ -23,14 +25,17 @@ mod people;
 mod route;
 mod router;
 mod visit;
+mod workshop;
 
 use std::sync::Arc;
 
 use broker::Broker;
 
+pub use people::oidc::{Elsewhere, GroupRights};
 pub use route::{Needs, Route};
 pub use router::{router, routes};
 pub use visit::{Recognise, Sessions, Visit};
+pub use workshop::{Check, Pack, PackFault, Weakness, Workshop};
 
 /// Path below which all pages lie.
 pub const BASE: &str = "/console";
@@ -41,6 +46,10 @@ pub struct Console {
     broker: Broker,
     visitors: Arc<dyn Recognise>,
     settings: Arc<Settings>,
+    workshop: Arc<dyn Workshop>,
+    tries: workshop::Tries,
+    /// A provider by whom people sign in.
+    elsewhere: Option<Arc<Elsewhere>>,
 }
 
 /// What may be set for the pages.
@@ -55,6 +64,17 @@ pub struct Settings {
 impl Console {
     /// The pages of a broker, for whom `visitors` recognises.
     pub fn new(broker: Broker, visitors: Arc<dyn Recognise>, settings: Settings) -> Self {
-        Console { broker, visitors, settings: Arc::new(settings) }
+        let (workshop, tries) = (Arc::new(workshop::NoWorkshop), workshop::Tries::default());
+        Console { broker, visitors, settings: Arc::new(settings), workshop, tries, elsewhere: None }
+    }
+
+    /// The same with what lies outside of the broker.
+    pub fn with_workshop(self, workshop: Arc<dyn Workshop>) -> Self {
+        Console { workshop, ..self }
+    }
+
+    /// The same where people sign in by a provider, too.
+    pub fn with_provider(self, elsewhere: Elsewhere) -> Self {
+        Console { elsewhere: Some(Arc::new(elsewhere)), ..self }
     }
 }

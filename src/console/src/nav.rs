@@ -38,6 +38,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             place("/cases", "Vorgänge", "Cases", &[Action::ReadCases]),
             place("/payments", "Zahlungen", "Payments", &[Action::WriteClaims, Action::DecideMoney]),
             place("/post", "Post", "Post", &[Action::WorkTasks]),
+            place("/dispatches", "Versand", "Dispatches", &[Action::ReadCases]),
         ],
     },
     Section {
@@ -60,6 +61,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             place("/evidence", "Beweise", "Evidence", &[Action::ReadEvidence]),
             place("/audit", "Protokoll", "Audit log", &[Action::ReadAudit]),
             place("/retention", "Aufbewahrung", "Retention", &[Action::HoldRecords, Action::Erase]),
+            place("/persons", "Personen", "Persons", &[Action::ExportPersons]),
         ],
     },
     Section {

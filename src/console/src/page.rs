@@ -85,6 +85,14 @@ impl Look {
         format!("{BASE}{path}{sign}lang={}", self.words.tag())
     }
 
+    /// The same for a path that ends with the name of a place in its page.
+    pub(crate) fn to_anchor(&self, path: &str) -> String {
+        match path.split_once('#') {
+            Some((path, place)) => format!("{}#{place}", self.to(path)),
+            None => self.to(path),
+        }
+    }
+
     /// Sent there after an act (POST, redirect, GET).
     pub(crate) fn onward(&self, path: &str) -> Response {
         Redirect::to(&self.to(path)).into_response()
@@ -95,7 +103,8 @@ impl Look {
         html! { @if let Some(visit) = &self.visit { input type="hidden" name="form" value=(visit.form); } }
     }
 
-    fn sees(&self, place: &Place) -> bool {
+    /// Whether a place stands in the visitor's navigation.
+    pub(crate) fn sees(&self, place: &Place) -> bool {
         let Some(visit) = &self.visit else { return false };
         place.rights.is_empty() || place.rights.iter().any(|right| visit.caller.may(*right).is_ok())
     }
@@ -310,4 +319,15 @@ pub(crate) fn assets() -> Router<Console> {
             ([kind, (CACHE_CONTROL, "max-age=86400"), (X_CONTENT_TYPE_OPTIONS, "nosniff")], SCRIPT)
         }),
     )
+}
+
+/// A part of a page, for a script that puts it into its place.
+pub(crate) fn part(look: &Look, body: &Markup) -> Response {
+    let mut response = body.clone().into_string().into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(look.words.tag()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }

@@ -13,6 +13,9 @@ use crate::{BASE, Console};
 /// Name of the cookie: browsers take it over TLS alone (and from this machine), from this host, for all of its paths.
 pub(crate) const COOKIE: &str = "__Host-amtsbote-console";
 
+/// Requests with this field renew a page by themselves: they keep nobody signed in.
+const POLLING: &str = "amtsbote-polling";
+
 /// Somebody who has signed in.
 #[derive(Debug, Clone)]
 pub struct Visit {
@@ -40,8 +43,12 @@ pub struct Sessions(pub Broker);
 #[async_trait]
 impl Recognise for Sessions {
     async fn visit(&self, headers: &HeaderMap) -> Result<Option<Visit>, Error> {
-        let Some(_token) = pages::cookie(headers, COOKIE) else { return Ok(None) };
-        Ok(None)
+        let Some(token) = pages::cookie(headers, COOKIE) else { return Ok(None) };
+        let signed_in = match headers.contains_key(POLLING) {
+            true => self.0.glance(token).await?,
+            false => self.0.visit(token).await?,
+        };
+        Ok(signed_in.map(|it| Visit { caller: it.caller, name: it.user.name, form: it.form }))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::exchange::{
     ImportResult,
 };
 use crate::file_plan::FilePlan;
+use crate::party::Party;
 use crate::process::Deadlines;
 use crate::record::Record;
 use crate::{Authority, Error, EventKind, Id, RecordKind, Timestamp, patch};
@@ -131,6 +132,9 @@ pub enum Change {
     Dispose(Option<Id>),
     /// Bars the record, and what lies in it, from destruction, with the reason.
     Hold(String),
+    /// What is known of these parties is replaced by a mark; what they were in the record stays. Not under a bar, and not while it is
+    /// offered or goes along a route.
+    ErasePersons(Vec<Party>),
     /// Lifts that bar.
     LiftHold,
     /// Read-only while it goes along the route of this exchange.

@@ -206,6 +206,24 @@ pub enum EventKind {
     /// What an event said was erased; its digest stays.
     #[serde(rename = "event.erased")]
     EventErased,
+    /// A run of deletion began.
+    #[serde(rename = "retention.begun")]
+    RetentionBegun,
+    /// A run of deletion has ended: how much went, and the Merkle root over the list of it.
+    #[serde(rename = "retention.ended")]
+    RetentionEnded,
+    /// What is known of a person was exported.
+    #[serde(rename = "person.exported")]
+    PersonExported,
+    /// Somebody has asked that a person be erased, and a second one has to agree.
+    #[serde(rename = "person.erasure-asked")]
+    PersonErasureAsked,
+    /// What is known of a person was erased from a record.
+    #[serde(rename = "person.erased")]
+    PersonErased,
+    /// An alert was tried out.
+    #[serde(rename = "alert.tested")]
+    AlertTested,
     /// The evidence of a case was exported.
     #[serde(rename = "evidence.exported")]
     EvidenceExported,
@@ -221,9 +239,48 @@ pub enum EventKind {
     /// A token was created or revoked.
     #[serde(rename = "token.changed")]
     TokenChanged,
+    /// A user was added or changed, or has changed something of the own account.
+    #[serde(rename = "user.changed")]
+    UserChanged,
+    /// A user has signed in.
+    #[serde(rename = "user.signed-in")]
+    UserSignedIn,
+    /// Somebody tried to sign in, and was refused.
+    #[serde(rename = "user.refused")]
+    UserRefused,
+    /// A user has signed out, or sessions were ended.
+    #[serde(rename = "user.signed-out")]
+    UserSignedOut,
     /// A subscription was created, changed, stopped or deleted.
     #[serde(rename = "subscription.changed")]
     SubscriptionChanged,
+    /// Somebody asked for what a second person has to agree to.
+    #[serde(rename = "approval.asked")]
+    ApprovalAsked,
+    /// A second person has agreed, and it was carried out.
+    #[serde(rename = "approval.agreed")]
+    ApprovalAgreed,
+    /// A second person has refused.
+    #[serde(rename = "approval.refused")]
+    ApprovalRefused,
+    /// Whoever asked does not want it any more.
+    #[serde(rename = "approval.withdrawn")]
+    ApprovalWithdrawn,
+    /// Somebody has read what was released to them.
+    #[serde(rename = "content.disclosed")]
+    ContentDisclosed,
+    /// A backup of the whole store was made.
+    #[serde(rename = "store.backed-up")]
+    StoreBackedUp,
+    /// The store was restored from a backup: what happened between the two is not known here.
+    #[serde(rename = "store.restored")]
+    StoreRestored,
+    /// Keys and secrets were wrapped anew with the current master key.
+    #[serde(rename = "store.keys-rewrapped")]
+    KeysRewrapped,
+    /// The configuration was read anew by the running gateway.
+    #[serde(rename = "configuration.reloaded")]
+    ConfigurationReloaded,
 }
 
 /// One thing that happened. The canonical JSON of this type is what the evidence chain digests.

@@ -336,7 +336,7 @@ impl Exchange {
     }
 
     /// Whether it disposes of what it has offered: of what goes out, as long as it has not come back.
-    fn disposes(&self) -> bool {
+    pub fn disposes(&self) -> bool {
         self.side == Side::Sender
             && self.kind == ExchangeKind::Disposition
             && self.status != ExchangeStatus::Returned

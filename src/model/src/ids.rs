@@ -26,6 +26,16 @@ pub fn id_at(at: crate::Timestamp) -> Id {
     Id::from_bytes(bytes)
 }
 
+/// The smallest time-ordered identifier of the millisecond of `at`: what was made before has a smaller one.
+pub fn first_at(at: crate::Timestamp) -> Id {
+    let mut bytes = [0; 16];
+    let millis = (at.micros().max(0) / 1_000).to_be_bytes();
+    bytes[..6].copy_from_slice(&millis[2..]);
+    bytes[6] = 0x70;
+    bytes[8] = 0x80;
+    Id::from_bytes(bytes)
+}
+
 /// A time-ordered identifier that is the same whenever the same `parent` names the same `part`.
 ///
 /// Work that is repeated after a crash (a container translated twice) meets its own rows again

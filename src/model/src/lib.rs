@@ -18,6 +18,7 @@
 pub mod activity;
 pub mod adapter;
 mod addressee;
+pub mod approval;
 mod begin;
 pub mod case;
 pub mod catalog;

@@ -44,6 +44,17 @@ pub struct Party {
     pub language: Option<String>,
 }
 
+/// Stands for the name of a person who was erased.
+pub const ERASED: &str = "(gelöscht)";
+
+impl Party {
+    /// What is left of a party that was erased.
+    pub fn erased(role: Option<String>) -> Self {
+        let person = Person { family_name: Some(ERASED.to_owned()), ..Person::default() };
+        Party { role, person: Some(person), ..Party::default() }
+    }
+}
+
 /// A natural person.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

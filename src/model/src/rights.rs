@@ -42,7 +42,9 @@ pub enum Action {
     SendMessages,
     /// See messages: metadata, states, findings.
     ReadMessages,
-    /// Resend, park, return messages.
+    /// Decide about a single message of one's own units: resend, park, mend, return it, forward it.
+    ClearMessages,
+    /// See to messages beyond one: many at once, lanes of deliveries, what adapters could not be told.
     RepairMessages,
     /// Read the event feed.
     ReadEvents,
@@ -117,6 +119,7 @@ impl Role {
                 WorkTasks,
                 Exchange,
                 ReadMessages,
+                ClearMessages,
                 ReadEvents,
                 ReadPartners,
             ],
@@ -164,7 +167,9 @@ impl Role {
             Role::Cashier => {
                 &[ReadCases, WriteClaims, DecideMoney, KeepCash, WorkTasks, ReadEvents, Subscribe]
             }
-            Role::Operator => &[ReadMessages, RepairMessages, ReadEvents, ReadPartners, Operate, ReadAudit],
+            Role::Operator => {
+                &[ReadMessages, ClearMessages, RepairMessages, ReadEvents, ReadPartners, Operate, ReadAudit]
+            }
             Role::Auditor => &[ReadCases, ReadMessages, ReadEvents, ReadEvidence, ReadAudit],
             Role::Admin => &[
                 Erase,

@@ -9,7 +9,7 @@ use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use openssl::error::ErrorStack;
@@ -84,12 +84,47 @@ pub struct Listener {
     address: SocketAddr,
     ready: Receiver<Connection>,
     task: JoinHandle<()>,
+    shown: Shown,
 }
 
-/// What a handshake needs.
-struct Door {
+/// What a handshake needs: the key pair that is shown, and the certificates of partners.
+pub struct Door {
     acceptor: SslAcceptor,
     known: HashSet<Vec<u8>>,
+}
+
+impl Door {
+    /// See [`Listener::new`].
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn new(identity: &Identity, known: &[Certificate]) -> Result<Self, Error> {
+        let known = known.iter().map(|it| it.der().to_vec()).collect();
+        Ok(Door { acceptor: acceptor(identity, true)?, known })
+    }
+
+    /// See [`Listener::for_public`].
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn for_public(identity: &Identity) -> Result<Self, Error> {
+        Ok(Door { acceptor: acceptor(identity, false)?, known: HashSet::new() })
+    }
+}
+
+/// The door of a listener, which can be exchanged while it accepts connections. Clones are the same one.
+#[derive(Clone)]
+pub struct Shown(Arc<RwLock<Arc<Door>>>);
+
+impl Shown {
+    /// Handshakes that begin from now on see this one; connections that are open go on.
+    pub fn exchange(&self, door: Door) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(door);
+    }
+
+    fn now(&self) -> Arc<Door> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// A connection whose handshake is done.
@@ -102,8 +137,7 @@ impl Listener {
     /// # Errors
     /// [`Error::Identity`] if the key pair cannot be used for TLS; [`Error::Setup`] if TLS cannot be set up.
     pub fn new(listener: TcpListener, identity: &Identity, known: &[Certificate]) -> Result<Self, Error> {
-        let known = known.iter().map(|it| it.der().to_vec()).collect();
-        Listener::with(listener, Door { acceptor: acceptor(identity, true)?, known })
+        Listener::with(listener, Door::new(identity, known)?)
     }
 
     /// The same for the public: nobody is asked for a certificate, as a browser would ask its user for one in turn.
@@ -111,15 +145,24 @@ impl Listener {
     /// # Errors
     /// As [`new`](Listener::new).
     pub fn for_public(listener: TcpListener, identity: &Identity) -> Result<Self, Error> {
-        Listener::with(listener, Door { acceptor: acceptor(identity, false)?, known: HashSet::new() })
+        Listener::with(listener, Door::for_public(identity)?)
     }
 
-    fn with(listener: TcpListener, door: Door) -> Result<Self, Error> {
+    /// Behind a door.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if the listener has no address.
+    pub fn with(listener: TcpListener, door: Door) -> Result<Self, Error> {
         let address = listener.local_addr().map_err(|_| Error::Setup)?;
-        let door = Arc::new(door);
+        let shown = Shown(Arc::new(RwLock::new(Arc::new(door))));
         let (sender, ready) = channel(READY);
-        let task = tokio::spawn(take_in(listener, door, sender));
-        Ok(Listener { address, ready, task })
+        let task = tokio::spawn(take_in(listener, shown.clone(), sender));
+        Ok(Listener { address, ready, task, shown })
+    }
+
+    /// What it shows, to be exchanged.
+    pub fn shown(&self) -> Shown {
+        self.shown.clone()
     }
 }
 
@@ -184,14 +227,14 @@ fn settings(asks: bool) -> Result<openssl::ssl::SslAcceptorBuilder, ErrorStack> 
 }
 
 /// Accepts connections for as long as somebody takes them.
-async fn take_in(mut listener: TcpListener, door: Arc<Door>, ready: Sender<Connection>) {
+async fn take_in(mut listener: TcpListener, shown: Shown, ready: Sender<Connection>) {
     let mut under_way = JoinSet::new();
     let mut order = VecDeque::new();
     loop {
         let (stream, address) = axum::serve::Listener::accept(&mut listener).await;
         while under_way.try_join_next().is_some() {}
         make_room(&mut order);
-        let (door, ready) = (Arc::clone(&door), ready.clone());
+        let (door, ready) = (shown.now(), ready.clone());
         order.push_back(under_way.spawn(async move {
             match timeout(WITHIN, handshake(&door, stream, address)).await {
                 Ok(Ok(connection)) => drop(ready.send(connection).await),

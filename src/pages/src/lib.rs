@@ -3,8 +3,10 @@
 
 mod language;
 mod origin;
+mod pieces;
 mod words;
 
 pub use language::Language;
 pub use origin::{cookie, is_from_here, style_source};
+pub use pieces::bounded;
 pub use words::Words;

@@ -209,9 +209,22 @@ impl KeyRing {
         self.current.id
     }
 
+    /// The ids of all master keys, the one that wraps first.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        std::iter::once(&self.current).chain(&self.older).map(|key| key.id)
+    }
+
     /// Whether a wrapped key was made by an older master key and should be wrapped anew.
     pub fn is_outdated(&self, wrapped: &[u8]) -> bool {
         wrapped_by(wrapped) != Some(self.current.id)
+    }
+
+    /// Wraps anew, with the current master key, what an older one wrapped for the same tenant and thing.
+    ///
+    /// # Errors
+    /// As [`KeyWrap::open`].
+    pub fn rewrap(&self, tenant: &str, thing: Uuid, wrapped: &[u8]) -> Result<Vec<u8>> {
+        self.wrap(tenant, thing, &self.open(tenant, thing, wrapped)?)
     }
 }
 

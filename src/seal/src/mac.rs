@@ -1,5 +1,6 @@
-//! Message authentication codes of others' interfaces: HMAC (RFC 2104) with MD5, SHA-256 or SHA-512, compared without telling by time how
-//! much of one is right. MD5 stands only where an interface knows nothing else; nothing is ever proved by it alone.
+//! Message authentication codes of others' interfaces: HMAC (RFC 2104) with MD5, SHA-1, SHA-256 or SHA-512, compared without telling by time
+//! how much of one is right. MD5 stands only where an interface knows nothing else; nothing is ever proved by it alone. SHA-1 is what apps
+//! for one-time codes (RFC 6238) know.
 
 use openssl::hash::MessageDigest;
 use openssl::memcmp;
@@ -13,6 +14,8 @@ use crate::Result;
 pub enum MacDigest {
     /// MD5: 16 bytes.
     Md5,
+    /// SHA-1: 20 bytes.
+    Sha1,
     /// SHA-256: 32 bytes.
     Sha256,
     /// SHA-512: 64 bytes.
@@ -26,6 +29,7 @@ pub enum MacDigest {
 pub fn hmac(digest: MacDigest, key: &[u8], message: &[u8]) -> Result<Vec<u8>> {
     let digest = match digest {
         MacDigest::Md5 => MessageDigest::md5(),
+        MacDigest::Sha1 => MessageDigest::sha1(),
         MacDigest::Sha256 => MessageDigest::sha256(),
         MacDigest::Sha512 => MessageDigest::sha512(),
     };

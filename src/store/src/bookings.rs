@@ -117,6 +117,23 @@ impl Store {
         page.listed(rows.iter().map(|row| Ok((row.id(0)?, booking(row)?))))
     }
 
+    /// Bookings of a claim and its payments in the order in which they were made, at most `limit`, each with the number of its file.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn bookings_of_claim(
+        &self,
+        tenant: &str,
+        claim: Id,
+        limit: u32,
+    ) -> Result<Vec<(Booking, Option<u64>)>, Error> {
+        let select =
+            Select::new("SELECT id, state, body, seq, file FROM booking WHERE tenant = ").bind(tenant);
+        let select = select.and("claim =", claim).sql(" ORDER BY seq LIMIT ").bind(limit);
+        let file = |row: &Row| row.opt_int(4).map(|file| file.and_then(|it| u64::try_from(it).ok()));
+        self.db().read(select).await?.iter().map(|row| Ok((booking(row)?, file(row)?))).collect()
+    }
+
     /// The account's bookings that the cash system was not told yet, in the order in which they were made, each with the place
     /// in that order.
     ///

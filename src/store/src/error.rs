@@ -52,6 +52,9 @@ pub enum Error {
         /// Newest version known here.
         known: i64,
     },
+    /// A backup is restored into an empty database only.
+    #[error("there is a database already, and it is not empty")]
+    NotEmpty,
     /// A setting of the database would lose acknowledged data.
     #[error("the database setting {setting} would lose acknowledged data")]
     UnsafeSetting {
@@ -96,6 +99,7 @@ impl Error {
             Error::Corrupt { .. } => "store.corrupt",
             Error::Nul => "store.nul",
             Error::NewerSchema { .. } => "store.newer-schema",
+            Error::NotEmpty => "store.not-empty",
             Error::UnsafeSetting { .. } => "store.unsafe-setting",
             Error::Config { .. } => "store.config",
             Error::Io(_) => "store.io",

@@ -59,11 +59,7 @@ impl Store {
         of: TimelineOf,
         page: &Page,
     ) -> Result<Vec<(Option<u64>, Event)>, Error> {
-        let (column, id) = match of {
-            TimelineOf::Message(id) => ("event.message_id =", id),
-            TimelineOf::Record(id) => ("event.subject_id =", id),
-            TimelineOf::Root(id) => ("event.case_id =", id),
-        };
+        let (column, id) = column_of(of);
         let select = Select::new(
             "SELECT chain_entry.number, event.body FROM event \
              LEFT JOIN chain_entry ON chain_entry.event_id = event.id WHERE event.body IS NOT NULL AND ",
@@ -76,6 +72,27 @@ impl Store {
         let rows = self.db().read(select).await?;
         let number = |row: &Row| row.opt_int(0).map(|number| number.and_then(|n| u64::try_from(n).ok()));
         rows.iter().map(|row| Ok((number(row)?, row.json(1)?))).collect()
+    }
+
+    /// The newest events of a message, record or tree, before event `before`, the newest first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn newest_events(
+        &self,
+        scope: &Scope,
+        of: TimelineOf,
+        before: Option<Id>,
+        limit: u32,
+    ) -> Result<Vec<Event>, Error> {
+        let (column, id) = column_of(of);
+        let select = Select::new("SELECT event.body FROM event WHERE event.body IS NOT NULL AND ")
+            .within(scope, Table::Event)
+            .and(column, id)
+            .and_if("event.id <", before)
+            .sql(" ORDER BY event.id DESC LIMIT ")
+            .bind(limit.min(Page::MOST));
+        self.db().read(select).await?.iter().map(|row| row.json(0)).collect()
     }
 
     /// What happened to a message itself, and not to the records that it led to: its oldest and its newest events, at most `most` of
@@ -158,7 +175,15 @@ impl Store {
     }
 }
 
-fn record(row: &Row) -> Result<EventRecord, Error> {
+fn column_of(of: TimelineOf) -> (&'static str, Id) {
+    match of {
+        TimelineOf::Message(id) => ("event.message_id =", id),
+        TimelineOf::Record(id) => ("event.subject_id =", id),
+        TimelineOf::Root(id) => ("event.case_id =", id),
+    }
+}
+
+pub(crate) fn record(row: &Row) -> Result<EventRecord, Error> {
     let content = match row.opt_text(3)? {
         Some(salt) => {
             let mut bytes = [0; 16];

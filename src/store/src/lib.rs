@@ -15,12 +15,20 @@
 //! | `conversations`, `relay`, `pieces` | what a relay remembers: dialogs, issued ids, deliveries that wait for pick-up or come in pieces |
 //! | `queue`, `lanes`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
 //! | `payments`, `bookings`, `statement_lines` | doors of payments, what the cash system is told, what the bank tells |
+//! | `figures`, `retention` | how figures went and which alerts hold; what is deleted, and the account of it |
 //! | `channels` | what adapters are told of records, and what they call them |
+//! | `people` | users of the house, their sessions, and failed attempts to sign in |
+//! | `approvals` | what one person asks for and another agrees to |
 //! | `breaker` | when a lane that fails is left alone |
+//! | `acts` | who did what: the events that are acts |
+//! | [`backup`], `keys` | all rows out and in again; what is wrapped is wrapped anew |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
 
+mod acts;
+mod approvals;
 mod audit;
+pub mod backup;
 mod bookings;
 mod boxes;
 mod breaker;
@@ -31,20 +39,24 @@ mod db;
 mod desk;
 mod error;
 mod events;
+mod figures;
 mod hooks;
 mod inbox;
+mod keys;
 mod lanes;
 mod messages;
 mod migrate;
 mod partition;
 pub mod payload;
 mod payments;
+mod people;
 mod pieces;
 mod postgres;
 mod pressure;
 mod queue;
 mod records;
 mod relay;
+mod retention;
 mod sealer;
 mod sql;
 mod sqlite;
@@ -67,6 +79,8 @@ use crate::queue::Bells;
 use crate::sql::Select;
 use crate::unit::Unit;
 
+pub use acts::ActFilter;
+pub use approvals::{Approval, ApprovalFilter};
 pub use audit::{ChainFinding, ChainReport};
 pub use bookings::{BookingFileRow, BookingFilter, BookingMade, BookingPlace};
 pub use boxes::BoxFilter;
@@ -77,17 +91,21 @@ pub use conversations::{Conversation, Ticket};
 pub use desk::{Partner, TokenRow};
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
+pub use figures::{AlertRow, FigureRow};
 pub use hooks::{Delivery, Subscription, Terms};
 pub use inbox::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey};
+pub use keys::{KeyUse, Rewrapped};
 pub use lanes::Lane;
-pub use messages::{Dedup, MessageFilter};
+pub use messages::{Dedup, MessageFilter, Sought};
 pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
 pub use payments::{CASH_REFERENCES, PaymentDoor, PaymentNotice};
+pub use people::{Person, PersonSession, PersonTerms, SessionStage, SignInTry, UserState};
 pub use pieces::{RelayPiece, RelayWhole, WholeKey, WholeQuota};
 pub use queue::{Class, Job, LANE_CAP, NewJob};
 pub use records::RecordFilter;
 pub use relay::{CardFilter, CardRule, Cards, Pick, RelayDelivery, RelayQuota, RelayStage};
+pub use retention::{MessageCopy, RetentionKept, RetentionRun};
 pub use seal::bundle::EventRecord;
 pub use seal::chain::{Entry, SignedBatch};
 pub use seal::evidence_key::EvidenceKey;

@@ -1,7 +1,7 @@
 //! Reading messages and the keys by which a repeated one is known.
 
-use model::message::Direction;
-use model::{Authority, Id, Message, MessageState, Scope};
+use model::message::{Direction, Door};
+use model::{Authority, Id, Message, MessageState, Scope, Timestamp, ids};
 use serde_json::Value;
 
 use crate::sql::{Row, Select, Table};
@@ -24,6 +24,27 @@ pub struct MessageFilter {
     pub exchange: Option<Id>,
     /// Of this process (ProzessID).
     pub process_id: Option<Id>,
+    /// By this door.
+    pub door: Option<Door>,
+    /// Of this standard, such as `xdomea`.
+    pub standard: Option<String>,
+    /// Parked by this rule.
+    pub rule: Option<String>,
+    /// Here since this time or later.
+    pub since: Option<Timestamp>,
+    /// Here before this time.
+    pub until: Option<Timestamp>,
+    /// Whether the newest come first.
+    pub newest: bool,
+}
+
+/// What somebody looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sought {
+    /// A message, process, exchange, case or case file by its id.
+    Id(Id),
+    /// A case or case file by its Aktenzeichen.
+    Reference(String),
 }
 
 /// What is known of a message that came before under the same key.
@@ -41,6 +62,9 @@ pub struct Dedup {
 pub(crate) const UNFINISHED: &str =
     "state IN ('accepted', 'processed', 'preparing', 'ready', 'delivered', 'parked')";
 
+/// Ids that a search looks at: more than it shows, since not all of them need to be within the scope.
+const MOST_SOUGHT: u32 = 500;
+
 const SELECT: &str = "SELECT body, received_at, id FROM message WHERE ";
 
 impl Store {
@@ -53,7 +77,7 @@ impl Store {
         self.db().read_one(select).await?.as_ref().map(message).transpose()
     }
 
-    /// Messages, by id.
+    /// Messages, by id, which is by the time at which they came here.
     ///
     /// # Errors
     /// If the database fails.
@@ -63,17 +87,49 @@ impl Store {
         filter: &MessageFilter,
         page: &Page,
     ) -> Result<Listed<Message>, Error> {
-        let select = Select::new(SELECT)
-            .within(scope, Table::Message)
-            .and_if("direction =", filter.direction.map(direction))
-            .and_if("state =", filter.state.map(MessageState::name))
-            .and_if("partner =", filter.partner.as_deref())
-            .and_if("authority =", filter.authority.as_ref().map(Authority::as_str))
-            .and_if("message_type =", filter.message_type.as_deref())
-            .and_if("exchange =", filter.exchange)
-            .and_if("process_id =", filter.process_id);
-        let rows = self.db().read(page.apply(select, "id >", " ORDER BY id LIMIT ")).await?;
+        let select = filtered(Select::new(SELECT).within(scope, Table::Message), filter);
+        let (behind, order) = match filter.newest {
+            true => ("id <", " ORDER BY id DESC LIMIT "),
+            false => ("id >", " ORDER BY id LIMIT "),
+        };
+        let rows = self.db().read(page.apply(select, behind, order)).await?;
         page.listed(rows.iter().map(|row| Ok((row.id(2)?, message(row)?))))
+    }
+
+    /// The newest messages that have to do with what is sought.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn sought_messages(
+        &self,
+        scope: &Scope,
+        sought: &Sought,
+        limit: u32,
+    ) -> Result<Vec<Message>, Error> {
+        let ids = self.db().read(sought_ids(&scope.tenant, sought)).await?;
+        if ids.is_empty() {
+            return Ok(vec![]);
+        }
+        let mut select = Select::new(SELECT).within(scope, Table::Message).sql(" AND id IN (");
+        for (at, row) in ids.iter().enumerate() {
+            select = select.sql(if at == 0 { "" } else { ", " }).bind(row.id(0)?);
+        }
+        let select = select.sql(") ORDER BY id DESC LIMIT ").bind(limit.min(Page::MOST));
+        self.db().read(select).await?.iter().map(message).collect()
+    }
+
+    /// How many messages of the scope are in a state; not counted beyond `most`.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn count_messages(&self, scope: &Scope, state: MessageState, most: u32) -> Result<u64, Error> {
+        let select = Select::new("SELECT count(*) FROM (SELECT 1 FROM message WHERE ")
+            .within(scope, Table::Message)
+            .and("state =", state.name())
+            .sql(" LIMIT ")
+            .bind(most)
+            .sql(") AS counted");
+        self.db().read_one(select).await?.map_or(Ok(0), |row| row.number(0))
     }
 
     /// What is known under a key. The window is as long as the row is kept, and common to all nodes.
@@ -91,6 +147,82 @@ impl Store {
             None => None,
         };
         Ok(Some(Dedup { subject: row.id(0)?, digest: row.text(1)?, answer }))
+    }
+}
+
+/// The newest ids that have to do with what is sought. Each part is answered by its own index; in one statement with the messages, an engine
+/// may prefer to walk through all of these. `IS NOT NULL` would have SQLite take another index of the events.
+fn sought_ids(tenant: &str, sought: &Sought) -> Select {
+    let select = match sought {
+        Sought::Id(id) => Select::new("SELECT id FROM (SELECT id FROM message WHERE id = ")
+            .bind(*id)
+            .sql(" UNION SELECT id FROM message WHERE tenant = ")
+            .bind(tenant)
+            .and("process_id =", *id)
+            .sql(" UNION SELECT id FROM message WHERE tenant = ")
+            .bind(tenant)
+            .and("exchange =", *id)
+            .sql(" UNION SELECT message_id FROM event WHERE length(message_id) > 0 AND tenant = ")
+            .bind(tenant)
+            .and("case_id =", *id),
+        Sought::Reference(reference) => Select::new(
+            "SELECT id FROM (SELECT DISTINCT event.message_id AS id FROM record JOIN event ON event.tenant = record.tenant \
+             AND event.case_id = record.root WHERE length(event.message_id) > 0 AND record.tenant = ",
+        )
+        .bind(tenant)
+        .and("record.record_reference =", reference.as_str()),
+    };
+    select.sql(") AS found ORDER BY id DESC LIMIT ").bind(MOST_SOUGHT)
+}
+
+/// The filter, so that one index leads. A state in which few messages are leads before anything else: compared with an expression, the
+/// other columns are not looked up by theirs.
+fn filtered(select: Select, filter: &MessageFilter) -> Select {
+    let led = filter.rule.is_some()
+        || filter.state.is_some_and(|state| {
+            !matches!(state, MessageState::Confirmed | MessageState::Returned | MessageState::Delivered)
+        });
+    let [partner, message_type, door, standard] = match led {
+        true => ["partner || '' =", "message_type || '' =", "door || '' =", "standard || '' ="],
+        false => ["partner =", "message_type =", "door =", "standard ="],
+    };
+    let state = match filter.rule {
+        Some(_) => Some(MessageState::Parked),
+        None => filter.state,
+    };
+    let select = select
+        .and_if("direction =", filter.direction.map(direction))
+        .and_if("state =", state.map(MessageState::name))
+        .and_if(partner, filter.partner.as_deref())
+        .and_if("authority =", filter.authority.as_ref().map(Authority::as_str))
+        .and_if(message_type, filter.message_type.as_deref())
+        .and_if("exchange =", filter.exchange)
+        .and_if("process_id =", filter.process_id)
+        .and_if(door, filter.door.map(door_name))
+        .and_if(standard, filter.standard.as_deref())
+        .and_if("id >=", filter.since.map(ids::first_at))
+        .and_if("id <", filter.until.map(ids::first_at));
+    match &filter.rule {
+        Some(rule) => select
+            .sql(
+                " AND EXISTS (SELECT 1 FROM clarification WHERE clarification.tenant = message.tenant \
+                 AND clarification.message = message.id AND clarification.rule = ",
+            )
+            .bind(rule.as_str())
+            .sql(")"),
+        None => select,
+    }
+}
+
+/// Name of a door in the store.
+pub(crate) fn door_name(door: Door) -> &'static str {
+    match door {
+        Door::Rest => "rest",
+        Door::Local => "local",
+        Door::Adapter => "adapter",
+        Door::Osci => "osci",
+        Door::Xta => "xta",
+        _ => "other",
     }
 }
 

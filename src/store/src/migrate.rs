@@ -114,8 +114,18 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS amtsbote_schema (version BIGINT 
 /// Keeps two starting nodes from migrating at the same time.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7237898)";
 
+/// The newest version that this program knows.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.version)
+}
+
 pub(crate) async fn sqlite(conn: &mut SqliteConnection) -> Result<(), Error> {
-    for migration in MIGRATIONS {
+    sqlite_until(conn, newest()).await
+}
+
+/// No further than a version: what a backup of an older program is restored into.
+pub(crate) async fn sqlite_until(conn: &mut SqliteConnection, version: i64) -> Result<(), Error> {
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version <= version) {
         let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
         if begin(&mut Conn::Sqlite(&mut transaction), migration).await? {
             raw_sql(migration.sqlite).execute(&mut *transaction).await?;
@@ -126,7 +136,12 @@ pub(crate) async fn sqlite(conn: &mut SqliteConnection) -> Result<(), Error> {
 }
 
 pub(crate) async fn postgres(pool: &PgPool) -> Result<(), Error> {
-    for migration in MIGRATIONS {
+    postgres_until(pool, newest()).await
+}
+
+/// As [`sqlite_until`].
+pub(crate) async fn postgres_until(pool: &PgPool, version: i64) -> Result<(), Error> {
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version <= version) {
         let mut transaction = pool.begin().await?;
         raw_sql(LOCK).execute(&mut *transaction).await?;
         let conn: &mut PgConnection = &mut transaction;
@@ -143,7 +158,7 @@ async fn begin(conn: &mut Conn<'_>, migration: &Migration) -> Result<bool, Error
     conn.execute(TABLE, &[]).await?;
     let rows = conn.rows("SELECT COALESCE(MAX(version), 0) FROM amtsbote_schema", &[]).await?;
     let found = rows.first().map_or(Ok(0), |row| row.int(0))?;
-    let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    let known = newest();
     if found > known {
         return Err(Error::NewerSchema { found, known });
     }

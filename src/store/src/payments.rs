@@ -189,7 +189,7 @@ impl Store {
 const DOOR: &str = "SELECT payment, tenant, provider, notify_hash, return_hash, tokens, hints, refused \
      FROM payment_door WHERE ";
 
-const NOTICE: &str = "SELECT id, tenant, payment, provider, door, dedup_key, verdict, status, payload, received_at \
+pub(crate) const NOTICE: &str = "SELECT id, tenant, payment, provider, door, dedup_key, verdict, status, payload, received_at \
      FROM payment_notice WHERE ";
 
 fn door(row: &Row) -> Result<PaymentDoor, Error> {
@@ -205,7 +205,7 @@ fn door(row: &Row) -> Result<PaymentDoor, Error> {
     })
 }
 
-fn notice(row: &Row) -> Result<PaymentNotice, Error> {
+pub(crate) fn notice(row: &Row) -> Result<PaymentNotice, Error> {
     Ok(PaymentNotice {
         id: row.id(0)?,
         tenant: row.text(1)?,

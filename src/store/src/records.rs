@@ -112,7 +112,7 @@ fn filtered(scope: &Scope, filter: &RecordFilter) -> Select {
 }
 
 /// The smallest identifier of a time: those of the gateway are in the order of time.
-fn first_id(at: Timestamp) -> Id {
+pub(crate) fn first_id(at: Timestamp) -> Id {
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&(at.micros().max(0) / 1_000).to_be_bytes()[2..]);
     Id::from_bytes(bytes)
@@ -180,6 +180,25 @@ impl Store {
         let left = brought().sql(" AND status <> 'destroyed' LIMIT 1");
         let some = self.db().read_one(brought().sql(" LIMIT 1")).await?.is_some();
         Ok(some && self.db().read_one(left).await?.is_none())
+    }
+
+    /// Records of the scope, of whatever kind, in whose JSON a text stands, without regard to case: by id, behind `after`. Reads all
+    /// records: for people who ask, not for work.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn records_with(
+        &self,
+        scope: &Scope,
+        text: &str,
+        after: Option<Id>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let pattern = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+        let select = visible(SELECT, scope).and_if("record.id >", after).sql(" AND lower(record.body) LIKE ");
+        let select = select.bind(format!("%{pattern}%")).sql(" ESCAPE '!' ORDER BY record.id LIMIT ");
+        let rows = self.db().read(select.bind(limit.min(Page::MOST))).await?;
+        rows.iter().map(record).collect()
     }
 
     /// Records of a kind, by id.
@@ -304,6 +323,6 @@ fn kind(row: &Row, column: usize) -> Result<RecordKind, Error> {
     serde_json::from_value(row.text(column)?.into()).map_err(|_| Error::Corrupt { what: "record" })
 }
 
-fn record(row: &Row) -> Result<Record, Error> {
+pub(crate) fn record(row: &Row) -> Result<Record, Error> {
     Record::from_json(kind(row, 0)?, row.json(1)?).map_err(|_| Error::Corrupt { what: "record" })
 }

@@ -296,6 +296,7 @@ impl Select {
             Table::ChannelDelivery => {
                 ["channel_delivery.tenant =", "channel_delivery.unit", "channel_delivery.public_service"]
             }
+            Table::Approval => ["approval.tenant =", "approval.unit", "approval.public_service"],
         };
         self.sql(tenant)
             .sql(" ")
@@ -338,6 +339,7 @@ pub(crate) enum Table {
     Relay,
     Booking,
     ChannelDelivery,
+    Approval,
 }
 
 /// One statement of a unit of work.

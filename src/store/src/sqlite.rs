@@ -39,6 +39,11 @@ pub(crate) const OUTCOMES: usize = 256;
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
 /// How long a statement waits for a lock that another process or a checkpoint holds.
 const BUSY: Duration = Duration::from_secs(10);
+/// How long the checkpointer waits for a lock. While it waits for a reader, nobody can commit: one that takes its time, such as a
+/// backup, must not hold everybody up.
+const CHECKPOINT_BUSY: Duration = Duration::from_millis(250);
+/// Looks during which the WAL is let grow after somebody was in the way.
+const LET_GROW: u32 = 10;
 /// How often the checkpointer looks whether there is something to do.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// Groups committed before the WAL is copied into the database; the writer goes on meanwhile.
@@ -84,7 +89,7 @@ impl Engine {
             .max_connections(READERS)
             .connect_with(options(path).pragma("query_only", "ON"))
             .await?;
-        let checkpointer = options(path).connect().await?;
+        let checkpointer = options(path).busy_timeout(CHECKPOINT_BUSY).connect().await?;
 
         let (sender, queue) = mpsc::channel(QUEUE);
         let commits = Arc::new(AtomicU64::new(0));
@@ -128,7 +133,7 @@ impl Drop for Engine {
     }
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .page_size(PAGE)
@@ -145,7 +150,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -153,7 +158,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Creates the database file for its owner only, and makes its name durable.
-fn create(path: &Path) -> Result<(), Error> {
+pub(crate) fn create(path: &Path) -> Result<(), Error> {
     let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
@@ -302,45 +307,63 @@ async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), s
 
 /// Copies the WAL into the database on a connection of its own.
 async fn checkpoint(mut conn: SqliteConnection, commits: Arc<AtomicU64>) {
-    let (mut seen, mut copied, mut idle) = (0, 0, 0);
+    let (mut seen, mut copied, mut emptied, mut idle, mut let_grow) = (0, 0, 0, 0_u32, 0_u32);
     let mut every = tokio::time::interval(CHECKPOINT_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         let now = commits.load(Ordering::Relaxed);
-        idle = if now == seen { idle + 1 } else { 0 };
+        idle = if now == seen { idle.saturating_add(1) } else { 0 };
         seen = now;
-        if idle == IDLE {
-            run_checkpoint(&mut conn, "PRAGMA wal_checkpoint(TRUNCATE)").await;
-        } else if now - copied >= COPY_AFTER {
+        let_grow = let_grow.saturating_sub(1);
+        if idle >= IDLE && let_grow == 0 && emptied != now {
+            // Once; again where somebody was in the way. A process that wrote nothing leaves it to those that do.
+            match run_checkpoint(&mut conn, "PRAGMA wal_checkpoint(TRUNCATE)").await.done {
+                true => emptied = now,
+                false => let_grow = LET_GROW,
+            }
+        } else if now - copied >= COPY_AFTER && let_grow == 0 {
             copied = now;
-            copy(&mut conn).await;
+            if !copy(&mut conn).await {
+                let_grow = LET_GROW;
+            }
         }
     }
 }
 
-/// Copies while the writer goes on; begins a long WAL anew once little is left to copy.
-async fn copy(conn: &mut SqliteConnection) {
+/// Copies while the writer goes on; begins a long WAL anew once little is left to copy. Returns whether nobody was in the way.
+async fn copy(conn: &mut SqliteConnection) -> bool {
     const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
-    let (pages, mut left) = run_checkpoint(conn, PASSIVE).await;
+    let Copied { pages, mut left, .. } = run_checkpoint(conn, PASSIVE).await;
     if pages < RESTART_AFTER {
-        return;
+        return true;
     }
     for _ in 0..4 {
         if left > LEFT_AT_RESTART {
-            (_, left) = run_checkpoint(conn, PASSIVE).await;
+            left = run_checkpoint(conn, PASSIVE).await.left;
         }
     }
-    run_checkpoint(conn, "PRAGMA wal_checkpoint(RESTART)").await;
+    run_checkpoint(conn, "PRAGMA wal_checkpoint(RESTART)").await.done
 }
 
-/// Returns how many pages the WAL has, and how many of them are left to copy; nothing if it did not run.
-async fn run_checkpoint(conn: &mut SqliteConnection, sql: &'static str) -> (i64, i64) {
+/// What a checkpoint did.
+#[derive(Default)]
+struct Copied {
+    /// Whether nobody was in the way.
+    done: bool,
+    /// Pages in the WAL.
+    pages: i64,
+    /// Pages of them that are left to copy.
+    left: i64,
+}
+
+/// Nothing is copied, and nothing left, if it did not run.
+async fn run_checkpoint(conn: &mut SqliteConnection, sql: &'static str) -> Copied {
     match sqlx::query(sql).fetch_one(conn).await {
         Ok(row) => {
             let row = Row::Sqlite(row);
-            let (pages, done) = (row.int(1).unwrap_or_default(), row.int(2).unwrap_or_default());
-            (pages, pages - done)
+            let (pages, copied) = (row.int(1).unwrap_or_default(), row.int(2).unwrap_or_default());
+            Copied { done: row.int(0).unwrap_or_default() == 0, pages, left: pages - copied }
         }
         Err(error) => {
             let code = code_of(&error);
@@ -349,7 +372,7 @@ async fn run_checkpoint(conn: &mut SqliteConnection, sql: &'static str) -> (i64,
                 stop_the_process("checkpoint", &code);
             }
             tracing::warn!(code, "a checkpoint of the database did not run");
-            (0, 0)
+            Copied::default()
         }
     }
 }

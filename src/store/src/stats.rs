@@ -22,6 +22,20 @@ pub struct Stats {
 }
 
 impl Store {
+    /// Events of a tenant without a number.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn unsealed_events(&self, tenant: &str) -> Result<u64, Error> {
+        let select = Select::new("SELECT count(*) FROM unsealed WHERE tenant = ").bind(tenant);
+        self.db().read_one(select).await?.map_or(Ok(0), |row| row.number(0))
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn engine(&self) -> &'static str {
+        self.db().name()
+    }
+
     /// See [`Stats`].
     ///
     /// # Errors

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lettre::Address;
-use model::activity::DispatchStatus;
+use model::activity::{DispatchStatus, Notice};
 use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Receipt, Sources};
-use model::{Clock, Failure};
+use model::{Clock, Failure, ids};
 use tokio::time::timeout;
 
 use super::settings;
@@ -38,6 +38,41 @@ impl Mail {
         let capabilities = vec![Capability::Deliver, Capability::Reconcile];
         let descriptor = descriptor(&settings.id, MAIL, capabilities);
         Ok(Mail { descriptor, settings, from, clock })
+    }
+}
+
+/// Sends texts of the house's own, such as alerts, to addresses that the house names. They hold nothing of a case.
+pub struct Teller(Mail);
+
+impl Teller {
+    /// # Errors
+    /// As for e-mails of cases.
+    pub(super) fn new(settings: settings::Mail, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        // Whoever runs the gateway need not have a certificate to hear that it is in trouble.
+        Ok(Teller(Mail::new(settings::Mail { only_encrypted: false, ..settings }, clock)?))
+    }
+
+    /// Sends a text to one address.
+    ///
+    /// # Errors
+    /// `post.no-address`, or what the mail server says.
+    pub async fn tell(&self, to: &str, subject: &str, text: &str) -> Result<(), Failure> {
+        let Mail { settings, from, clock, .. } = &self.0;
+        let to: Address = to.parse().map_err(|_| rejected("post.no-address", "the address is none"))?;
+        let id = message_id(ids::new_id(), ids::new_id(), &settings.domain);
+        let notice = Notice { subject: subject.to_owned(), text: text.to_owned(), link: None };
+        let at = clock.now();
+        let letter = compose::Letter { to: &to, from, id: &id, reference: None, notice: Some(&notice), at };
+        let bytes = compose::compose(settings, &letter, vec![])?;
+        let sent = timeout(settings.within, async {
+            let mut line = wire::open(settings).await?;
+            line.address(from, &to).await?;
+            line.content(&bytes).await?;
+            line.close().await;
+            Ok(())
+        });
+        let late = |_| Failure::transient("post.smtp-unreachable", "the mail server does not answer in time");
+        sent.await.map_err(late)?
     }
 }
 

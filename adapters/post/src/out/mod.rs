@@ -43,6 +43,16 @@ pub fn mail(settings: settings::Mail, clock: Arc<dyn Clock>) -> Result<Arc<dyn A
     Ok(Arc::new(mail::Mail::new(settings, clock)?))
 }
 
+pub use mail::Teller;
+
+/// Whoever sends texts of the house's own by SMTP.
+///
+/// # Errors
+/// As for [`mail`].
+pub fn teller(settings: settings::Mail, clock: Arc<dyn Clock>) -> Result<Teller, Failure> {
+    Teller::new(settings, clock)
+}
+
 /// A descriptor of an adapter that is told of new dispatches of a way.
 fn descriptor(id: &str, way: &str, capabilities: Vec<model::adapter::Capability>) -> Descriptor {
     let mut descriptor = Descriptor::new(id, "post", capabilities);

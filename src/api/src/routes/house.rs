@@ -1,8 +1,8 @@
 //! Routes of messages and their repair, uploads, lanes, and of the house: tasks, partners, tokens, subscriptions.
 
 use model::Action::{
-    ManagePartners, ManageTokens, ReadContent, ReadEvents, ReadEvidence, ReadMessages, ReadPartners,
-    RepairMessages, SendMessages, Subscribe, WorkTasks,
+    ClearMessages, ManagePartners, ManageTokens, ReadContent, ReadEvents, ReadEvidence, ReadMessages,
+    ReadPartners, RepairMessages, SendMessages, Subscribe, WorkTasks,
 };
 use model::activity::Task;
 use model::message::Message;
@@ -79,30 +79,31 @@ pub(super) fn clarification_routes() -> Vec<Route> {
     vec![
         Route::post("/messages/{id}/resend", "resendMessage", repairs::resend)
             .says("Tries a parked message again.")
-            .needs(RepairMessages)
+            .needs(ClearMessages)
             .may_take::<repairs::Noted>()
             .gives::<Message>(200),
         Route::post("/messages/{id}/park", "parkMessage", repairs::park)
             .says("Puts a message aside for a human (Klärungsfall).")
-            .needs(RepairMessages)
+            .needs(ClearMessages)
             .may_take::<repairs::Noted>()
             .gives::<Message>(200),
         Route::post("/messages/{id}/return", "returnMessage", repairs::give_back)
             .says("Sends a message back to its sender.")
-            .needs(RepairMessages)
+            .needs(ClearMessages)
             .may_take::<repairs::Returned>()
             .gives::<Message>(200),
         Route::post("/messages/{id}/repair", "repairMessage", repairs::repair)
             .says("Gives a parked incoming message mended bytes and processes it again; the first bytes stay.")
-            .needs(RepairMessages)
+            .needs(ClearMessages)
             .query::<repairs::RepairQuery>()
             .takes_raw(messages::MEDIA_TYPES)
             .gives::<Message>(200),
         Route::post("/messages/{id}/forward", "forwardMessage", repairs::forward)
             .says("Hands an incoming message to the authority that is competent.")
-            .needs(RepairMessages)
+            .needs(ClearMessages)
             .takes::<repairs::NewForward>()
-            .gives::<Message>(200),
+            .gives::<Message>(200)
+            .may_ask(),
         Route::post("/messages/resend", "resendMessages", repairs::resend_many)
             .says("Tries many parked messages again after an outage, or says how many there are.")
             .needs(RepairMessages)
@@ -201,7 +202,8 @@ pub(super) fn house_routes() -> Vec<Route> {
             .needs(ManagePartners)
             .may_match()
             .takes::<partners::Stated>()
-            .gives::<partners::ShownPartner>(200),
+            .gives::<partners::ShownPartner>(200)
+            .may_ask(),
         Route::get("/capabilities/{authority}", "readCapabilities", partners::capabilities)
             .says("Tells which standards and sizes an authority takes.")
             .needs(ReadPartners)

@@ -1,6 +1,7 @@
 //! Every route of the interface, once. The router, the OpenAPI document and the tests that walk all routes
 //! are made from this list, so none of them can forget one.
 
+mod approvals;
 mod citizens;
 mod house;
 mod money;
@@ -22,6 +23,7 @@ pub fn routes() -> Vec<Route> {
         house::lane_routes(),
         house::house_routes(),
         house::subscription_routes(),
+        approvals::approval_routes(),
         money::claim_routes(),
         money::payment_routes(),
         money::account_routes(),

@@ -131,7 +131,7 @@ async fn malformed_messages_come_back_with_findings() {
     let workers = gateway.work().await;
     let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
     let there = gateway.token("lippstadt", "63", "*", ALL_ROLES).await;
-    let sound = a_sound_container(&gateway, &there).await;
+    let sound = Sound::made(&gateway, &there).await;
     let whole = gateway.call(&token, post("/checks", &sound, sound.and(vec![]))).await.is(200).json();
     assert_eq!(whole["acceptable"], true, "the sound container is sound: {whole}");
 
@@ -179,7 +179,7 @@ async fn ten_thousand_files_that_nothing_names_are_taken_with_warnings() {
     let workers = gateway.work().await;
     let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
     let there = gateway.token("lippstadt", "63", "*", ALL_ROLES).await;
-    let sound = a_sound_container(&gateway, &there).await;
+    let sound = Sound::made(&gateway, &there).await;
     let parts = || (0..10_000).map(|n| Entry::stored(format!("{n}.pdf"), b"%PDF")).collect();
     let before = memory();
     let checked = gateway.call(&token, post("/checks", &sound, sound.and(parts()))).await.is(200).json();
@@ -203,27 +203,6 @@ async fn ten_thousand_files_that_nothing_names_are_taken_with_warnings() {
 fn post(path: &str, sound: &Sound, bytes: Vec<u8>) -> Call {
     let path = format!("{path}?fileName={}", sound.file_name);
     Call::post(&path).with("content-type", "application/zip").bytes(bytes)
-}
-
-/// What this gateway itself hands over, fetched from the sender's side.
-async fn a_sound_container(gateway: &Gateway, token: &str) -> Sound {
-    let file = json!({ "unit": "63", "title": "Neubau eines Carports" });
-    let file = gateway.call(token, Call::post("/case-files").json(file)).await.is(201).json();
-    let path = format!("/case-files/{}/documents", file["id"].as_str().unwrap());
-    let document =
-        gateway.call(token, Call::post(&path).json(json!({ "title": "Lageplan" }))).await.is(201).json();
-    let path = format!("/documents/{}/content?fileName=Lageplan.pdf", document["id"].as_str().unwrap());
-    let upload = Call::new("PUT", &path).with("content-type", "application/pdf").bytes(&b"%PDF-1.7"[..]);
-    gateway.call(token, upload).await.is(201);
-    let handover = json!({ "kind": "handover", "to": "bab:05974000", "objects": [file["id"]] });
-    let exchange = gateway.call(token, Call::post("/exchanges").json(handover)).await.is(202).json();
-    let message = format!("/messages/{}", exchange["messages"][0]["id"].as_str().unwrap());
-    let sent = gateway.until(token, &message, |message| message["payload"].is_object()).await;
-    let content = gateway.call(token, Call::get(&format!("{message}/content"))).await.is(200);
-    // The receiver has this one already: the process becomes another.
-    let process = exchange["processId"].as_str().unwrap();
-    Sound::read(sent["fileName"].as_str().unwrap(), content.body)
-        .renamed(process, &model::ids::new_id().to_string())
 }
 
 /// The message with the id of its first object in all of them.

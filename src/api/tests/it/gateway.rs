@@ -152,7 +152,7 @@ impl Call {
 const TENANTS: &[(&str, &str)] =
     &[("soest", "bab:05974000"), ("lippstadt", "bab:05974028"), ("unna", "bab:05978000")];
 
-fn authority(tenant: &str) -> Authority {
+pub(crate) fn authority(tenant: &str) -> Authority {
     TENANTS.iter().find(|(id, _)| *id == tenant).unwrap().1.parse().unwrap()
 }
 

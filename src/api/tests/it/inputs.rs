@@ -4,6 +4,9 @@ use std::io::{Cursor, Read, Write};
 
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
+use serde_json::json;
+
+use crate::gateway::{Call, Gateway};
 
 /// An entry of a ZIP file as its headers describe it.
 pub(crate) struct Entry {
@@ -102,6 +105,27 @@ pub(crate) struct Sound {
 }
 
 impl Sound {
+    /// What this gateway itself hands over to Soest, fetched from the sender's side.
+    pub(crate) async fn made(gateway: &Gateway, token: &str) -> Sound {
+        let file = json!({ "unit": "63", "title": "Neubau eines Carports" });
+        let file = gateway.call(token, Call::post("/case-files").json(file)).await.is(201).json();
+        let path = format!("/case-files/{}/documents", file["id"].as_str().unwrap());
+        let document =
+            gateway.call(token, Call::post(&path).json(json!({ "title": "Lageplan" }))).await.is(201).json();
+        let path = format!("/documents/{}/content?fileName=Lageplan.pdf", document["id"].as_str().unwrap());
+        let upload = Call::new("PUT", &path).with("content-type", "application/pdf").bytes(&b"%PDF-1.7"[..]);
+        gateway.call(token, upload).await.is(201);
+        let handover = json!({ "kind": "handover", "to": "bab:05974000", "objects": [file["id"]] });
+        let exchange = gateway.call(token, Call::post("/exchanges").json(handover)).await.is(202).json();
+        let message = format!("/messages/{}", exchange["messages"][0]["id"].as_str().unwrap());
+        let sent = gateway.until(token, &message, |message| message["payload"].is_object()).await;
+        let content = gateway.call(token, Call::get(&format!("{message}/content"))).await.is(200);
+        // The receiver has this one already: the process becomes another.
+        let process = exchange["processId"].as_str().unwrap();
+        Sound::read(sent["fileName"].as_str().unwrap(), content.body)
+            .renamed(process, &model::ids::new_id().to_string())
+    }
+
     pub(crate) fn read(file_name: &str, container: Vec<u8>) -> Sound {
         let mut archive = zip::ZipArchive::new(Cursor::new(container)).unwrap();
         let (mut message, mut files) = (None, vec![]);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::gateway::{ALL_ROLES, Answer, Call, Gateway};
 
 /// Stands in every text that a foreign token must never see.
-const SECRET: &str = "Vertrauliches Vorhaben";
+pub(crate) const SECRET: &str = "Vertrauliches Vorhaben";
 
 /// One thing of every kind, owned by unit 63 of tenant soest.
 pub(crate) struct Things {
@@ -85,6 +85,8 @@ impl Things {
             made if made.status == 201 => id(&made.json()),
             _ => Id::now_v7().to_string(),
         };
+        let asked = json!({ "do": "release-message", "message": message, "minutes": 5 });
+        let asked = id(&create(owner, "/approvals", json!({ "act": asked, "reason": SECRET })).await);
         let linked = case.clone();
         Things {
             ids: vec![
@@ -106,6 +108,7 @@ impl Things {
                 ("interactions", contact),
                 ("dispatches", sent_out),
                 ("links", linked),
+                ("approvals", asked),
                 ("channel-deliveries", untold),
             ],
         }
@@ -163,6 +166,9 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", "/messages" | "/checks" | "/messages/{id}/repair") => {
             call.with("content-type", "application/xml").bytes("<a/>")
         }
+        ("POST", "/approvals") => call.json(
+            json!({ "act": { "do": "release-message", "message": Id::now_v7(), "minutes": 5 }, "reason": "x" }),
+        ),
         ("POST", "/inbox/leases") => call.json(json!({ "seconds": 1 })),
         ("POST", "/tokens") => {
             let within = json!({ "only": [] });
@@ -216,7 +222,7 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", path)
             if [
                 "close", "reopen", "confirm", "resend", "park", "return", "cancel", "retry", "dismiss",
-                "drop",
+                "drop", "agree", "refuse", "withdraw",
             ]
             .iter()
             .any(|step| path.ends_with(&format!("/{step}"))) =>
@@ -310,6 +316,9 @@ async fn ids_in_bodies_and_queries_find_nothing_of_others() {
             Call::get(&format!("/dispatches?case={id}")),
             Call::post("/interactions").json(json!({ "kind": "visit", "unit": unit, "case": id })),
             Call::post("/dispatches").json(json!({ "kind": "notification", "documents": [], "case": id })),
+            Call::post("/approvals").json(
+                json!({ "act": { "do": "release-message", "message": id, "minutes": 5 }, "reason": "x" }),
+            ),
             Call::get(&format!("/messages?exchange={id}")),
             Call::get(&format!("/messages?processId={id}")),
         ]

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "test helpers outside of test functions")]
 
+mod approvals;
 mod archive;
 mod back_office;
 mod bad_messages;
 mod bad_requests;
+mod cells;
+mod cells_console;
 mod citizen_bed;
 mod citizen_pages;
 mod citizens;
@@ -13,6 +16,7 @@ mod citizens_hold;
 mod clarifications;
 mod codes;
 mod content;
+mod described;
 mod dispatches;
 mod documented;
 mod doors;

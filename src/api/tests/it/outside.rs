@@ -10,7 +10,9 @@ use model::adapter::{
     Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Link, Receipt, Reply,
     Sources,
 };
+use model::case::File;
 use model::command::Command;
+use model::letter::{Enclosure, Letter};
 use model::rights::Within;
 use model::{EventKind, Failure, FailureKind, RecordKind, Scope};
 use tokio::io::AsyncReadExt;
@@ -32,6 +34,7 @@ struct State {
     is_well: bool,
     calls: Vec<Called>,
     answers: VecDeque<Result<Leads, Failure>>,
+    letters: VecDeque<(Letter, Vec<File>, Vec<Vec<u8>>)>,
 }
 
 pub(crate) struct Outside {
@@ -69,6 +72,15 @@ impl Outside {
     /// How the next call ends.
     pub(crate) fn answers(&self, answer: Result<Leads, Failure>) {
         self.state.lock().unwrap().answers.push_back(answer);
+    }
+
+    /// The next call brings a letter: one document with these files.
+    pub(crate) fn brings(&self, letter: Letter, files: Vec<(&str, &[u8])>) {
+        let (names, bytes): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        let file = |name: &str| File { name: name.to_owned(), ..File::default() };
+        let names = names.into_iter().map(file).collect();
+        let bytes = bytes.into_iter().map(<[u8]>::to_vec).collect();
+        self.state.lock().unwrap().letters.push_back((letter, names, bytes));
     }
 
     pub(crate) fn last_call(&self) -> Called {
@@ -113,6 +125,15 @@ impl Adapter for Outside {
             state.calls.push(Called { method, path, headers, bytes });
             state.answers.pop_front()
         };
+        let letter = self.state.lock().unwrap().letters.pop_front();
+        if let Some((mut letter, mut files, bytes)) = letter {
+            for (file, bytes) in files.iter_mut().zip(bytes) {
+                file.content = Some(host.keep(Box::new(std::io::Cursor::new(bytes))).await?);
+            }
+            let title = letter.subject.clone().unwrap_or_default();
+            letter.documents = vec![Enclosure { title, kind: None, files }];
+            host.take_in(letter).await?;
+        }
         let Some(leads) = answer.transpose()? else { return Ok(Reply::text(200, "")) };
         if let Some((key, command)) = leads.to {
             host.submit(key, command).await?;

@@ -64,7 +64,7 @@ impl Broker {
         work.resend_channel_delivery(&row.tenant, row.id);
         let now = self.now();
         work.enqueue_call(&self.tell_job(&row, now), Some(now.plus(patience)));
-        self.decided(work, &row, EventKind::ChannelResent, (caller, once)).await
+        self.delivery_decided(work, &row, EventKind::ChannelResent, (caller, once)).await
     }
 
     /// The adapter is not told.
@@ -91,7 +91,7 @@ impl Broker {
         if lists {
             self.enqueue_below(&mut work, &row);
         }
-        self.decided(work, &row, EventKind::ChannelDropped, (caller, once)).await
+        self.delivery_decided(work, &row, EventKind::ChannelDropped, (caller, once)).await
     }
 
     /// The row, with what ends its task.
@@ -114,7 +114,7 @@ impl Broker {
         Ok((row, work))
     }
 
-    async fn decided(
+    async fn delivery_decided(
         &self,
         mut work: Work,
         row: &ChannelDelivery,

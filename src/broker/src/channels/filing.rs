@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use model::activity::{Interaction, Task};
-use model::case::RecordStatus;
+use model::case::{Case, Description, Priority, RecordStatus};
 use model::command::{Change, Forward, Place};
+use model::record::Meta;
 use model::rights::Action;
-use model::{Actor, Caller, Event, Id, Record, RecordKind, Scope};
+use model::{Actor, Caller, Event, Id, Record, RecordKind, Scope, ids};
 use serde_json::json;
 use store::{Page, RecordFilter, Work};
 
@@ -32,6 +33,8 @@ const ATTEMPTS: usize = 5;
 pub enum Filing {
     /// It belongs into this case or case file, with its documents.
     Into(Id),
+    /// It opens a case of its unit, with this title and public service.
+    New(String, Option<String>),
     /// This unit has to say what becomes of it.
     To(String),
     /// This unit has to answer it (Weiterleitung) within so much service since it took place.
@@ -84,6 +87,10 @@ impl Broker {
                 let place = self.open_place(&mut work, caller, scope, *case).await?;
                 (Change::FileInteraction(place.clone()), Some(Change::PlaceDocument(place)))
             }
+            Filing::New(title, service) => {
+                let place = self.new_place(&mut work, caller, before, (title, service.as_ref()))?;
+                (Change::FileInteraction(place.clone()), Some(Change::PlaceDocument(place)))
+            }
             Filing::To(unit) if !self.house().has_unit(&scope.tenant, unit) => {
                 return Err(Error::UnknownUnit);
             }
@@ -110,6 +117,42 @@ impl Broker {
         let Record::Interaction(after) = after else { return Err(Error::Internal) };
         self.end_filing_tasks(&mut work, caller, &after, filing).await?;
         self.commit_answer(caller, once, work, id, after).await
+    }
+
+    /// A case that comes into being together with the filing.
+    fn new_place(
+        &self,
+        work: &mut Work,
+        caller: &Caller,
+        of: &Interaction,
+        (title, service): (&str, Option<&String>),
+    ) -> Result<Place, Error> {
+        let service = service.cloned().or_else(|| of.meta.public_service.clone());
+        if !caller.scope.covers(&of.meta.tenant, &of.meta.unit, service.as_deref()) {
+            return Err(model::Error::Forbidden.into());
+        }
+        let (id, now) = (ids::new_id(), self.now());
+        let meta = Meta {
+            id,
+            root: id,
+            version: 0,
+            public_service: service,
+            created_at: now,
+            updated_at: now,
+            ..of.meta.clone()
+        };
+        let case = Record::Case(Case {
+            meta,
+            description: Description { title: title.to_owned(), ..Description::default() },
+            case_file: None,
+            parent: None,
+            status: RecordStatus::Open,
+            priority: Priority::default(),
+            locations: vec![],
+        });
+        let place = Place::of(&case);
+        self.begin_record(work, case, &caller.actor, None)?;
+        Ok(place)
     }
 
     /// An open case or case file that the caller may change; `work` requires that it stays so.
@@ -179,7 +222,7 @@ impl Broker {
             }
             let is_promised = ANSWERS.contains(&open.kind.as_str());
             // To know where it belongs, or that it needs no case, is not to have answered.
-            if is_promised && matches!(filing, Filing::Into(_) | Filing::Dismissed) {
+            if is_promised && matches!(filing, Filing::Into(_) | Filing::New(..) | Filing::Dismissed) {
                 continue;
             }
             let change = if goes_on { Change::CancelTask } else { Change::CompleteTask(None) };
@@ -200,7 +243,7 @@ impl Broker {
                 let task = letter_task(&after.meta, after.meta.id, (FORWARDED_TITLE, FORWARDED));
                 self.begin_task(work, Task { due, ..task }, caller).await
             }
-            Filing::Into(_) | Filing::Dismissed => Ok(()),
+            Filing::Into(_) | Filing::New(..) | Filing::Dismissed => Ok(()),
         }
     }
 

@@ -147,6 +147,22 @@ impl Broker {
         Ok(key)
     }
 
+    /// Wraps the key of a tenant anew, if an older master key wrapped it; returns whether it did.
+    pub(crate) async fn rewrap_citizen_key(&self, tenant: &str) -> Result<bool, Error> {
+        let notebook = self.notebook(PLACE);
+        let Some(kept) = notebook.read(tenant, "key").await? else { return Ok(false) };
+        let wrapped = kept.as_str().and_then(bytes_of).ok_or(Error::Internal)?;
+        let Some(anew) = self.store().rewrapped(tenant, KEY_ID, &wrapped)? else { return Ok(false) };
+        notebook.write(tenant, "key", &json!(hex(&anew))).await?;
+        Ok(true)
+    }
+
+    /// Id of the master key that wraps the key of a tenant, as hex; nothing if it has none.
+    pub(crate) async fn citizen_master_key(&self, tenant: &str) -> Result<Option<String>, Error> {
+        let kept = self.notebook(PLACE).read(tenant, "key").await?;
+        Ok(kept.as_ref().and_then(|kept| kept.as_str()?.get(2..18)).map(str::to_owned))
+    }
+
     /// A session in the name of the citizen of a case.
     fn citizen_host(&self, case: &Case) -> Session {
         let caller = citizen(case);

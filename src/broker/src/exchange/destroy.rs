@@ -75,7 +75,7 @@ impl Broker {
     }
 
     /// Nothing speaks against destroying an object with all that lies in it.
-    pub(super) async fn check_tree(
+    pub(crate) async fn check_tree(
         &self,
         scope: &Scope,
         exchange: &Exchange,

@@ -37,6 +37,21 @@ impl House {
         self
     }
 
+    /// When certificates end that the configuration names, of a tenant's authorities and of the partners that it may reach: authority, name
+    /// of the transport, end.
+    pub fn ends_of(&self, tenant: &str) -> Vec<(Authority, &'static str, Timestamp)> {
+        let is_its_own = |key: &Authority| {
+            self.authority(tenant, key).is_some() || self.partners_of(tenant).any(|it| it.authority == *key)
+        };
+        let ends = self.ends.iter().filter(|((key, _), _)| is_its_own(key));
+        ends.map(|((key, transport), end)| (key.clone(), *transport, *end)).collect()
+    }
+
+    /// Partners of the configuration that a tenant may reach.
+    pub fn partners_of(&self, tenant: &str) -> impl Iterator<Item = &PartnerEntry> {
+        self.partners.iter().filter(move |it| it.tenant.as_deref().is_none_or(|only| only == tenant))
+    }
+
     /// The tenant of an authority of the house.
     pub fn tenant_of(&self, authority: &Authority) -> Option<&Tenant> {
         self.tenants().find(|tenant| tenant.authorities.iter().any(|entry| entry.key == *authority))

@@ -85,7 +85,7 @@ impl Broker {
             asked => asked.map(|asked| asked.by),
         };
         match first {
-            Some(first) => self.carry_out(&mut books, bank, &mut after, decision, (first, by)).await?,
+            Some(first) => self.carry_out_line(&mut books, bank, &mut after, decision, (first, by)).await?,
             None => after.body["asked"] = json!(Asked { decision: decision.clone(), by }),
         }
         let detail = json!({ "account": bank.account.id, "line": id, "decision": decision,
@@ -95,7 +95,7 @@ impl Broker {
         self.commit_answer(caller, once, books.work, id, bank.shown(after)).await
     }
 
-    async fn carry_out(
+    async fn carry_out_line(
         &self,
         books: &mut Books<'_>,
         bank: &BankAccount<'_>,
@@ -110,7 +110,7 @@ impl Broker {
         match decision {
             LineDecision::Ignore => line.state = LineState::Ignored,
             LineDecision::Settles(payments) => {
-                self.settle(books, bank, &came, payments).await?;
+                self.settle_line(books, bank, &came, payments).await?;
                 line.state = LineState::Settled;
                 line.body["settles"] = json!(payments);
             }
@@ -141,7 +141,7 @@ impl Broker {
     }
 
     /// The money of these payments arrived by the line: never less than the line has, for fees are only taken off.
-    async fn settle(
+    async fn settle_line(
         &self,
         books: &mut Books<'_>,
         bank: &BankAccount<'_>,

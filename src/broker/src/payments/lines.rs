@@ -52,7 +52,7 @@ pub(super) type Deciders = (Id, Id);
 
 impl Broker {
     /// What a line is, by itself. `before` are the lines of the same unit of work.
-    pub(super) async fn place(
+    pub(super) async fn place_line(
         &self,
         books: &mut Books<'_>,
         bank: &BankAccount<'_>,

@@ -252,7 +252,7 @@ impl Broker {
             let became = match left {
                 Some(why) => Became::Unmatched(why),
                 None if used_twice => Became::Unmatched("reference used twice"),
-                None => self.place(&mut books, bank, (line, &names.of(line)), &done).await?,
+                None => self.place_line(&mut books, bank, (line, &names.of(line)), &done).await?,
             };
             let mut kept = self.kept_line(bank, statement, line);
             became.note(&mut kept);

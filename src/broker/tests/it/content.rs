@@ -8,13 +8,24 @@ use model::{Caller, Id, Record};
 use crate::house::{Gateway, caller, create, new_case};
 
 async fn a_document(gateway: &Gateway, caller: &Caller) -> Id {
+    document_in(gateway, caller, None).await
+}
+
+/// A document, in a case if one is named, with these bytes.
+pub async fn a_file_in(gateway: &Gateway, caller: &Caller, case: Id, bytes: &'static [u8]) -> Id {
+    let id = document_in(gateway, caller, Some(case)).await;
+    put(gateway, caller, id, bytes).await.unwrap();
+    id
+}
+
+async fn document_in(gateway: &Gateway, caller: &Caller, parent: Option<Id>) -> Id {
     let mut meta = new_case(caller, "63", "").meta().clone();
-    meta.root = meta.id;
+    meta.root = parent.unwrap_or(meta.id);
     let id = meta.id;
     let document = Document {
         meta,
         description: Description { title: "Lageplan".into(), ..Description::default() },
-        parent: None,
+        parent,
         kind: None,
         dates: DocumentDates::default(),
         versions: vec![],

@@ -193,6 +193,16 @@ impl Gateway {
         Gateway::build(clock, Arc::new(Nowhere), None, vec![], database).await
     }
 
+    /// The same with a network.
+    #[allow(dead_code, reason = "made for tests of alerts")]
+    pub async fn on_with(
+        database: Option<String>,
+        clock: Arc<dyn Clock>,
+        outbound: Arc<dyn Outbound>,
+    ) -> Self {
+        Gateway::build(clock, outbound, None, vec![], database).await
+    }
+
     async fn build(
         clock: Arc<dyn Clock>,
         outbound: Arc<dyn Outbound>,

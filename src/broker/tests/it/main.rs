@@ -4,6 +4,7 @@
 
 mod answered;
 mod answers;
+mod approvals;
 mod archives;
 mod arrival;
 mod channels;
@@ -14,6 +15,7 @@ mod citizens_hold;
 mod clarify;
 mod content;
 mod delivery;
+mod desk;
 mod destruction;
 mod directory;
 mod disposition;
@@ -21,6 +23,7 @@ mod engines;
 mod erasure;
 mod evidence;
 mod exchange;
+mod figures;
 mod followed;
 mod hooks;
 mod house;
@@ -29,10 +32,14 @@ mod once;
 mod other;
 mod payments;
 mod payments_model;
+mod people;
+mod persons;
 mod rejection;
 mod relay;
 mod replies;
+mod retention;
 mod screen;
+mod strangers;
 mod tasks;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]

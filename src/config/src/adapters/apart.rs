@@ -81,11 +81,11 @@ impl Check<'_> {
         let mut places = BTreeMap::new();
         for (index, entry) in config.adapters.iter().enumerate() {
             let key = format!("adapter[{index}]");
-            self.way(&key, entry, &config.adapters[..index])?;
-            self.telephone(&key, entry, &config.adapters[..index])?;
-            self.partner_of_folder(&key, entry, config)?;
+            self.note(self.way(&key, entry, &config.adapters[..index]));
+            self.note(self.telephone(&key, entry, &config.adapters[..index]));
+            self.note(self.partner_of_folder(&key, entry, config));
             for (name, place) in entry.kind.places() {
-                self.unique(&format!("{key}.{name}"), places.insert(place, index).is_none())?;
+                self.note(self.unique(&format!("{key}.{name}"), places.insert(place, index).is_none()));
             }
         }
         Ok(())

@@ -360,14 +360,14 @@ impl Check<'_> {
             if let Some(desk) = &report.desk {
                 let key = format!("{key}.reports[{at}].desk");
                 let is_there = tenant.is_some_and(|it| it.units.iter().any(|unit| unit.id == *desk));
-                self.defined(&key, "unit", is_there)?;
+                self.note(self.defined(&key, "unit", is_there));
                 if !serves.units.is_empty() && !serves.units.contains(desk) {
                     return Err(self.value(&key, "expected one of units"));
                 }
             }
             let key = format!("{key}.reports[{at}].service");
             if let Some(service) = &report.service {
-                self.name(&key, service)?;
+                self.note(self.name(&key, service));
             }
             let is_seen = report.service.as_ref().is_some_and(|service| serves.services.contains(service));
             if !serves.services.is_empty() && !is_seen {

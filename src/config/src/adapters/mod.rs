@@ -401,15 +401,15 @@ impl Check<'_> {
         let mut ids = BTreeSet::new();
         for (index, entry) in config.adapters.iter().enumerate() {
             let key = format!("adapter[{index}]");
-            self.name(&format!("{key}.id"), &entry.serves.id)?;
-            self.unique(&format!("{key}.id"), ids.insert(entry.serves.id.as_str()))?;
+            self.note(self.name(&format!("{key}.id"), &entry.serves.id));
+            self.note(self.unique(&format!("{key}.id"), ids.insert(entry.serves.id.as_str())));
             if [OSCI_ADAPTER, XTA_ADAPTER].contains(&entry.serves.id.as_str()) {
-                return Err(self.value(&format!("{key}.id"), "this name is the gateway's own"));
+                self.note(Err(self.value(&format!("{key}.id"), "this name is the gateway's own")));
             }
-            self.serves(&key, entry, config)?;
-            self.reports(&key, entry, config)?;
-            self.mappings(&key, entry, config)?;
-            self.refers(&key, entry.clone().refers())?;
+            self.note(self.serves(&key, entry, config));
+            self.note(self.reports(&key, entry, config));
+            self.note(self.mappings(&key, entry, config));
+            self.note(self.refers(&key, entry.clone().refers()));
         }
         Ok(ids)
     }
@@ -419,7 +419,7 @@ impl Check<'_> {
         let Serves { tenant, authority, unit, units, services, from_beginning, patience_hours, .. } =
             &entry.serves;
         if let Some(hours) = patience_hours {
-            self.number(&format!("{key}.patience_hours"), (*hours).into(), 1, MOST_PATIENCE)?;
+            self.note(self.number(&format!("{key}.patience_hours"), (*hours).into(), 1, MOST_PATIENCE));
         }
         let Some(tenant) = tenant else {
             let rule = match entry.must_serve() {
@@ -437,19 +437,19 @@ impl Check<'_> {
             return Err(self.value(key, rule));
         };
         let known = config.tenants.iter().find(|known| known.id == *tenant);
-        self.defined(&format!("{key}.tenant"), "tenant", known.is_some())?;
+        self.note(self.defined(&format!("{key}.tenant"), "tenant", known.is_some()));
         let (Some(known), Some(authority), Some(unit)) = (known, authority, unit) else {
             return Err(self.value(key, "expected authority and unit beside tenant"));
         };
         let is_ours = known.authorities.iter().any(|one| one.key == *authority);
-        self.defined(&format!("{key}.authority"), "authority", is_ours)?;
+        self.note(self.defined(&format!("{key}.authority"), "authority", is_ours));
         let has = |unit: &String| known.units.iter().any(|one| one.id == *unit);
-        self.defined(&format!("{key}.unit"), "unit", has(unit))?;
+        self.note(self.defined(&format!("{key}.unit"), "unit", has(unit)));
         for (at, name) in units.iter().enumerate() {
-            self.defined(&format!("{key}.units[{at}]"), "unit", has(name))?;
+            self.note(self.defined(&format!("{key}.units[{at}]"), "unit", has(name)));
         }
         for (at, name) in services.iter().enumerate() {
-            self.name(&format!("{key}.services[{at}]"), name)?;
+            self.note(self.name(&format!("{key}.services[{at}]"), name));
         }
         // What it brings onto that desk it must be able to see.
         match units.is_empty() || units.contains(unit) {
@@ -466,15 +466,15 @@ impl Check<'_> {
         let within = |all: &[String], name: &String| all.is_empty() || all.contains(name);
         for (at, mapping) in it.mapping.iter().enumerate() {
             let key = format!("{key}.mapping[{at}]");
-            self.name(&format!("{key}.id"), &mapping.id)?;
+            self.note(self.name(&format!("{key}.id"), &mapping.id));
             if let Some(unit) = &mapping.unit {
                 let is_known = tenant.is_some_and(|it| it.units.iter().any(|known| known.id == *unit));
-                self.defined(&format!("{key}.unit"), "unit", is_known && within(units, unit))?;
+                self.note(self.defined(&format!("{key}.unit"), "unit", is_known && within(units, unit)));
             }
             if let Some(service) = &mapping.public_service {
-                self.name(&format!("{key}.public_service"), service)?;
+                self.note(self.name(&format!("{key}.public_service"), service));
                 let served = within(services, service);
-                self.defined(&format!("{key}.public_service"), "service of the adapter", served)?;
+                self.note(self.defined(&format!("{key}.public_service"), "service of the adapter", served));
             }
         }
         Ok(())
@@ -482,26 +482,26 @@ impl Check<'_> {
 
     fn refers(&self, key: &str, refers: Refers<'_>) -> Result<(), Error> {
         for (name, reference) in &refers.secrets {
-            self.secret(&format!("{key}.{name}"), reference)?;
+            self.note(self.secret(&format!("{key}.{name}"), reference));
         }
         for (name, reference) in &refers.files {
-            self.file(&format!("{key}.{name}"), reference)?;
+            self.note(self.file(&format!("{key}.{name}"), reference));
         }
         for (name, pair) in &refers.pairs {
-            self.key_pair(&format!("{key}.{name}"), pair)?;
+            self.note(self.key_pair(&format!("{key}.{name}"), pair));
         }
         for (name, url) in &refers.urls {
             let key = format!("{key}.{name}");
-            self.url(&key, url)?;
+            self.note(self.url(&key, url));
             if url.ends_with('/') || url.contains(['?', '#']) {
                 return Err(self.value(&key, "expected an address without a slash at the end, ? and #"));
             }
         }
         for (name, value, least, most) in &refers.numbers {
-            self.number(&format!("{key}.{name}"), *value, *least, *most)?;
+            self.note(self.number(&format!("{key}.{name}"), *value, *least, *most));
         }
         for (name, text) in &refers.texts {
-            self.title(&format!("{key}.{name}"), text)?;
+            self.note(self.title(&format!("{key}.{name}"), text));
         }
         match &refers.wrong {
             Some((name, rule)) => Err(self.value(&format!("{key}.{name}"), rule)),

@@ -29,20 +29,26 @@ struct Entry<'i, 'p> {
     places: &'p Places,
 }
 
-/// Takes `[[adapter]]` out of the document.
-pub(crate) fn take(document: &mut Spanned<DeTable<'_>>, places: &Places) -> Result<Vec<AdapterEntry>, Error> {
-    let Some(value) = document.get_mut().remove("adapter") else { return Ok(vec![]) };
-    let wrong = |place: Place| Error::Value(place, "expected [[adapter]]".to_owned());
+/// Takes `[[adapter]]` out of the document: the entries that can be read, and what is wrong with others.
+pub(crate) fn take(document: &mut Spanned<DeTable<'_>>, places: &Places) -> (Vec<AdapterEntry>, Vec<Error>) {
+    let (mut entries, mut wrong) = (vec![], vec![]);
+    let Some(value) = document.get_mut().remove("adapter") else { return (entries, wrong) };
+    let none = |place: Place| Error::Value(place, "expected [[adapter]]".to_owned());
     let place = places.at(value.span().start);
-    let DeValue::Array(items) = value.into_inner() else { return Err(wrong(place)) };
-    let mut entries = vec![];
+    let DeValue::Array(items) = value.into_inner() else { return (entries, vec![none(place)]) };
     for (index, item) in items.into_iter().enumerate() {
         let span = item.span();
         let place = places.of_key(&format!("adapter[{index}]"));
-        let DeValue::Table(table) = item.into_inner() else { return Err(wrong(places.at(span.start))) };
-        entries.push(Entry { table, span, place, places }.read()?);
+        let read = match item.into_inner() {
+            DeValue::Table(table) => Entry { table, span, place, places }.read(),
+            _ => Err(none(places.at(span.start))),
+        };
+        match read {
+            Ok(entry) => entries.push(entry),
+            Err(error) => wrong.push(error),
+        }
     }
-    Ok(entries)
+    (entries, wrong)
 }
 
 impl Entry<'_, '_> {

@@ -129,19 +129,19 @@ impl Check<'_> {
         account: &PaymentAccount,
         config: &Config,
     ) -> Result<(), Error> {
-        self.name(&format!("{key}.id"), &account.id)?;
-        self.payment_unit(key, &account.tenant, account.unit.as_ref(), config)?;
+        self.note(self.name(&format!("{key}.id"), &account.id));
+        self.note(self.payment_unit(key, &account.tenant, account.unit.as_ref(), config));
         for (index, service) in account.services.iter().enumerate() {
-            self.name(&format!("{key}.services[{index}]"), service)?;
+            self.note(self.name(&format!("{key}.services[{index}]"), service));
         }
-        self.provider_of(key, account, config)?;
-        self.numbering(&format!("{key}.numbering"), account)?;
+        self.note(self.provider_of(key, account, config));
+        self.note(self.numbering(&format!("{key}.numbering"), account));
         if let Some(bank) = &account.bank {
-            self.bank(&format!("{key}.bank"), bank)?;
+            self.note(self.bank(&format!("{key}.bank"), bank));
         }
         for (name, text) in [("budget_item", &account.budget_item), ("cost_object", &account.cost_object)] {
             if let Some(text) = text {
-                self.title(&format!("{key}.{name}"), text)?;
+                self.note(self.title(&format!("{key}.{name}"), text));
             }
         }
         match (&account.csv, account.format) {
@@ -179,7 +179,7 @@ impl Check<'_> {
             (Some(_), _) => return Err(self.value(key, "somebody else makes the Kassenzeichen")),
             (None, _) => return Ok(()),
         };
-        self.number(&format!("{key}.digits"), numbers.digits.into(), 4, 18)?;
+        self.note(self.number(&format!("{key}.digits"), numbers.digits.into(), 4, 18));
         let prefix = numbers.prefix.as_bytes();
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-./".contains(byte);
         if prefix.len() > MOST_REFERENCE - 19 || !prefix.iter().all(is_plain) {

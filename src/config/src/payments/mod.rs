@@ -55,25 +55,25 @@ impl Check<'_> {
                 (true, false) => Err(self.value("payment_account", rule)),
             };
         };
-        self.public_url("payments.public_url", &section.public_url)?;
+        self.note(self.public_url("payments.public_url", &section.public_url));
         for (index, host) in section.return_hosts.iter().enumerate() {
             let key = format!("payments.return_hosts[{index}]");
             if !is_host(host) {
-                return Err(self.value(&key, "expected the name of a host in lower case, without a port"));
+                self.note(Err(self.value(&key, "expected the name of a host in lower case, without a port")));
             }
-            self.unique(&key, !section.return_hosts[..index].contains(host))?;
+            self.note(self.unique(&key, !section.return_hosts[..index].contains(host)));
         }
         let mut ids = BTreeSet::new();
         for (index, provider) in config.payment_providers.iter().enumerate() {
             let key = format!("payment_provider[{index}]");
-            self.unique(&format!("{key}.id"), ids.insert(&provider.id))?;
-            self.payment_provider(&key, provider, config)?;
+            self.note(self.unique(&format!("{key}.id"), ids.insert(&provider.id)));
+            self.note(self.payment_provider(&key, provider, config));
         }
         let mut ids = BTreeSet::new();
         for (index, account) in config.payment_accounts.iter().enumerate() {
             let key = format!("payment_account[{index}]");
-            self.unique(&format!("{key}.id"), ids.insert((&account.tenant, &account.id)))?;
-            self.payment_account(&key, account, config)?;
+            self.note(self.unique(&format!("{key}.id"), ids.insert((&account.tenant, &account.id))));
+            self.note(self.payment_account(&key, account, config));
         }
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Check<'_> {
         config: &Config,
     ) -> Result<(), Error> {
         let known = config.tenants.iter().find(|known| known.id == tenant);
-        self.defined(&format!("{key}.tenant"), "tenant", known.is_some())?;
+        self.note(self.defined(&format!("{key}.tenant"), "tenant", known.is_some()));
         let (Some(unit), Some(tenant)) = (unit, known) else { return Ok(()) };
         self.defined(&format!("{key}.unit"), "unit", tenant.units.iter().any(|known| known.id == *unit))
     }

@@ -361,15 +361,20 @@ impl Check<'_> {
             return Err(self.value(&format!("{key}.id"), rule));
         }
         if let Some(tenant) = &provider.tenant {
-            self.payment_unit(key, tenant, None, config)?;
+            self.note(self.payment_unit(key, tenant, None, config));
         }
-        self.number(&format!("{key}.window_minutes"), provider.window_minutes.into(), 5, MOST_WINDOW)?;
-        self.number(&format!("{key}.within_seconds"), provider.within_seconds.into(), 1, 300)?;
+        self.note(self.number(
+            &format!("{key}.window_minutes"),
+            provider.window_minutes.into(),
+            5,
+            MOST_WINDOW,
+        ));
+        self.note(self.number(&format!("{key}.within_seconds"), provider.within_seconds.into(), 1, 300));
         if let Some(pair) = &provider.identity {
-            self.key_pair(&format!("{key}.identity"), pair)?;
+            self.note(self.key_pair(&format!("{key}.identity"), pair));
         }
         for (index, reference) in provider.trust.iter().enumerate() {
-            self.file(&format!("{key}.trust[{index}]"), reference)?;
+            self.note(self.file(&format!("{key}.trust[{index}]"), reference));
         }
         if !provider.trust.is_empty() && provider.identity.is_none() {
             return Err(self.value(&format!("{key}.trust"), "there is no identity to show together with it"));
@@ -390,18 +395,18 @@ impl Check<'_> {
             return Err(self.value(key, rule));
         }
         for (name, reference) in provider.clone().secrets() {
-            self.secret(&format!("{key}.{name}"), reference)?;
+            self.note(self.secret(&format!("{key}.{name}"), reference));
         }
         for (table, name, url) in provider.urls() {
-            self.payment_url(&format!("{key}.{table}.{name}"), url)?;
+            self.note(self.payment_url(&format!("{key}.{table}.{name}"), url));
         }
-        self.signing_in(key, provider)?;
-        self.webhook(&format!("{key}.webhook"), webhook.as_ref())?;
+        self.note(self.signing_in(key, provider));
+        self.note(self.webhook(&format!("{key}.webhook"), webhook.as_ref()));
         self.texts(key, provider)
     }
 
     fn payment_url(&self, key: &str, url: &str) -> Result<(), Error> {
-        self.url(key, url)?;
+        self.note(self.url(key, url));
         match url.ends_with('/') || url.contains(['?', '#']) {
             true => Err(self.value(key, "expected an address without a slash at the end, ? and #")),
             false => Ok(()),
@@ -425,7 +430,7 @@ impl Check<'_> {
             }
         }
         if let Some(it) = &provider.epaybl {
-            self.number(&format!("{key}.epaybl.data_model"), it.data_model.into(), 2, 3)?;
+            self.note(self.number(&format!("{key}.epaybl.data_model"), it.data_model.into(), 2, 3));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod adapters;
 mod citizen;
 mod osci;
 mod payments;
+mod watch;
 mod xta;
 
 use std::fs::Permissions;
@@ -242,7 +243,7 @@ fn what_is_missing_is_named() {
     let error = refused(
         "node = \"gw1\"\ntenant = []\n[store]\ndatabase = \"sqlite:x\"\npayloads = \"p\"\nmaster_key = \"env:K\"\nevidence_key = \"e\"\nschemas = \"s\"\n",
     );
-    assert_eq!(error.to_string(), "line 2, tenant: at least one tenant is needed");
+    assert_eq!(error.to_string(), "line 2:1, tenant: at least one tenant is needed");
 }
 
 #[test]
@@ -442,4 +443,37 @@ fn what_is_decided_about_dispatches_is_checked() {
     ));
     assert_eq!(always.code(), "config.value");
     assert_eq!(refused(&self::with("call_within_hours = 8", "call_within_hours = 0")).code(), "config.value");
+}
+
+#[test]
+fn all_that_is_wrong_is_named_at_once_with_line_and_column() {
+    let text = with("[limits]", "[limits]\nbodys = 3\nconnections = \"many\"")
+        .replacen("internal = \"127.0.0.1:8080\"", "internal = \"192.0.2.1:8080\"", 1)
+        .replacen("container_ratio = 200", "container_ratio = 0", 1)
+        .replacen("id = \"63\"", "id = \"6 3\"", 1);
+    let found = Config::parse_all(&text, Path::new("/srv")).err().unwrap();
+    let found: Vec<_> = found.iter().map(|error| (error.code(), error.place().unwrap())).collect();
+    let has = |code: &str, key: &str| {
+        let place = found.iter().find(|(found, place)| *found == code && place.key == key);
+        let (_, place) = place.unwrap_or_else(|| panic!("{key}: {found:?}"));
+        let line = text.lines().nth(place.line - 1).unwrap();
+        line.chars().skip(place.column - 1).collect::<String>()
+    };
+    assert!(has("config.key", "limits.bodys").starts_with("bodys"));
+    assert!(has("config.value", "limits.connections").starts_with("\"many\""));
+    assert!(has("config.plain-http", "listen.internal").starts_with("internal"));
+    assert!(has("config.value", "limits.container_ratio").starts_with("container_ratio"));
+    assert!(has("config.value", "tenant[0].unit[0].id").starts_with("id"));
+    assert!(found.iter().all(|(_, place)| place.line > 0 && place.column > 0), "{found:?}");
+}
+
+#[test]
+fn what_is_missing_in_one_entry_hides_nothing_of_the_next() {
+    let tenants = "\n[[tenant]]\nname = \"A\"\n[[tenant]]\nid = \"b\"\nname = 3\n[[tenant]]\nid = \"c\"\n";
+    let text = EXAMPLE.split("\n[[tenant]]").next().unwrap().to_owned() + tenants;
+    let found = Config::parse_all(&text, Path::new("/srv")).err().unwrap();
+    let keys: Vec<_> = found.iter().map(|error| error.place().unwrap().key.as_str()).collect();
+    for key in ["tenant[0]", "tenant[1].name", "tenant[2]"] {
+        assert!(keys.contains(&key), "{key}: {keys:?}");
+    }
 }

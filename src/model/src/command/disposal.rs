@@ -1,7 +1,8 @@
 //! What disposition (Aussonderung) does to records: appraisal, archive reference, bars to destruction, destruction.
 
-use crate::case::{Description, DocumentDates, Hold, RecordStatus, Reference};
+use crate::case::{Description, DocumentDates, Extensions, Hold, RecordStatus, Reference};
 use crate::command::Change;
+use crate::party::Party;
 use crate::{Error, EventKind, Record, Timestamp};
 
 /// What the rules of disposition do to a record, in whatever state it is; `None` if the change is another.
@@ -59,6 +60,20 @@ pub(super) fn changed(
             description.circulates = None;
             EventKind::RecordReleased
         }
+        Change::ErasePersons(_) if description.hold.is_some() => return Some(Err(Error::Held)),
+        Change::ErasePersons(_) if description.in_disposition.or(description.circulates).is_some() => {
+            return Some(Err(Error::WrongState { state: "offered" }));
+        }
+        Change::ErasePersons(gone) => {
+            for party in description.parties.iter_mut().filter(|party| gone.contains(party)) {
+                *party = Party::erased(party.role.take());
+            }
+            // What a standard says of them beyond the model.
+            if tells_of(&description.extensions, gone) {
+                description.extensions = Extensions::default();
+            }
+            EventKind::PersonErased
+        }
         Change::Destroy if description.hold.is_some() => return Some(Err(Error::Held)),
         Change::Destroy => {
             *status = RecordStatus::Destroyed;
@@ -67,6 +82,20 @@ pub(super) fn changed(
         _ => return None,
     };
     Some(Ok((record, event)))
+}
+
+/// Whether what a standard says beyond the model names one of these.
+fn tells_of(extensions: &Extensions, parties: &[Party]) -> bool {
+    let Ok(said) = serde_json::to_string(extensions) else { return true };
+    let names = parties.iter().flat_map(|party| {
+        let person = party.person.as_ref().and_then(|person| person.family_name.as_deref());
+        let organisation = party.organisation.as_ref().and_then(|it| it.name.as_deref());
+        person
+            .into_iter()
+            .chain(organisation)
+            .chain(party.contacts.iter().map(|contact| contact.value.as_str()))
+    });
+    names.filter(|name| !name.is_empty()).any(|name| said.contains(name))
 }
 
 /// The record once it was worked on: what was offered is not what it is now.

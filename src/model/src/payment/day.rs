@@ -28,6 +28,14 @@ pub fn german_moment(local: PrimitiveDateTime) -> Timestamp {
     Timestamp::from_micros(moment.unix_timestamp() * 1_000_000)
 }
 
+/// A moment as forms have it, by German clocks: `YYYY-MM-DD` (its beginning) or `YYYY-MM-DDTHH:MM`. `None` if it is neither.
+pub fn german_time(text: &str) -> Option<Timestamp> {
+    let (day, clock) = text.split_once('T').unwrap_or((text, "00:00"));
+    let shown = Timestamp::parse(&format!("{day}T{clock}:00Z"))?;
+    let shown = OffsetDateTime::from_unix_timestamp(shown.micros().div_euclid(1_000_000)).ok()?;
+    Some(german_moment(PrimitiveDateTime::new(shown.date(), shown.time())))
+}
+
 /// How far clocks in Germany are ahead of UTC.
 fn ahead(moment: OffsetDateTime) -> Duration {
     let year = moment.year();

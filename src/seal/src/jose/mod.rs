@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `jwk` | [`PublicKey`], [`PrivateKey`], [`KeySet`]: RSA of at least 4096 bits, EC P-256; what a key may be used for |
 //! | `jws` | [`Jws`], [`sign`]: PS512, RS512 and ES256, each only where it is expected |
+//! | `bearer` | [`Bearer`]: tokens of identity providers, under the keys of their sets |
 //! | `decrypt` | [`Decryptor`]: RSA-OAEP-256 with A256GCM, optional `zip: DEF`; nothing can be read before the tag was right |
 //! | `encrypt` | [`Encryptor`]: the same without `zip`; gives authentication tag and SHA-512 |
 
 mod base64url;
+mod bearer;
 mod decrypt;
 mod encrypt;
 mod jwk;
@@ -18,6 +20,7 @@ use serde::Deserialize;
 
 use crate::{Error, Result};
 
+pub use bearer::{Bearer, IssuerKeys, LONGEST_TOKEN, Signing};
 pub use decrypt::{Decryptor, Opened, decrypt};
 pub use encrypt::{Encryptor, Sealed, compact_bytes, encrypt};
 pub use jwk::{Algorithm, KeySet, PrivateKey, PublicKey};
@@ -25,6 +28,11 @@ pub use jws::{Jws, Protected, sign};
 
 /// The longest protected header in characters; one with a certificate chain has about 8,000.
 const MAX_HEADER: usize = 16 * 1024;
+
+/// Bytes as base64url without padding.
+pub fn base64url_of(bytes: &[u8]) -> String {
+    base64url::encode(bytes)
+}
 
 /// Members of a protected header that we read. Whatever else stands there says nothing to us, except `crit`.
 #[derive(Debug, Deserialize)]

@@ -1,2 +1,31 @@
--- figures: nothing yet
-SELECT 1;
+-- SQLite. How figures went, and alerts. The same columns in the same order as in ../postgres/0016_figures.sql.
+
+-- One value a minute, of what is older than two days one an hour.
+CREATE TABLE figure (
+    tenant TEXT   NOT NULL,             -- empty: of the whole house
+    series TEXT   NOT NULL,
+    label  TEXT   NOT NULL,             -- empty: of the whole
+    at     BIGINT NOT NULL,
+    value  BIGINT NOT NULL,            -- thousandths
+    PRIMARY KEY (tenant, series, at, label)
+) WITHOUT ROWID;
+CREATE INDEX figure_at ON figure (at);
+
+-- Whose turn it is to note figures and to look at the alerts, for all nodes together.
+CREATE TABLE figure_clock (
+    name   TEXT   NOT NULL PRIMARY KEY,
+    due_at BIGINT NOT NULL
+) WITHOUT ROWID;
+
+-- What a rule has seen of one label. A row goes once all is well and everybody was told so.
+CREATE TABLE alert (
+    rule    TEXT   NOT NULL,
+    tenant  TEXT   NOT NULL,
+    label   TEXT   NOT NULL,
+    since   BIGINT NOT NULL,            -- since when the limit is passed
+    value   BIGINT NOT NULL,            -- thousandths
+    firing  BIGINT NOT NULL,            -- 1: for as long as the rule wants
+    told_at BIGINT,                     -- when somebody was told last
+    code    TEXT,                       -- why telling failed last
+    PRIMARY KEY (rule, tenant, label)
+) WITHOUT ROWID;

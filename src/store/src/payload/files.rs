@@ -22,6 +22,17 @@ pub(crate) enum Part {
     Digests,
 }
 
+impl Part {
+    /// Path within the folder of payloads. By the id's last byte: the first ones of a UUIDv7 hardly change.
+    pub(crate) fn name(self, id: Id) -> String {
+        let folder = hex::encode(&id.as_bytes()[15..]);
+        match self {
+            Part::Segment(number) => format!("{folder}/{id}.{number}"),
+            Part::Digests => format!("{folder}/{id}.digests"),
+        }
+    }
+}
+
 impl Files {
     /// Makes the folder and its 256 subfolders durable, so that a writer has to sync its subfolder alone.
     pub(crate) async fn open(root: PathBuf) -> Result<Files, Error> {
@@ -53,16 +64,13 @@ impl Files {
         (0..=u8::MAX).map(|number| self.0.join(hex::encode([number])))
     }
 
-    /// By the id's last byte: the first ones of a UUIDv7 hardly change.
+    /// See [`Part::name`].
     pub(crate) fn folder_of(&self, id: Id) -> PathBuf {
         self.0.join(hex::encode(&id.as_bytes()[15..]))
     }
 
     pub(crate) fn path(&self, id: Id, part: Part) -> PathBuf {
-        self.folder_of(id).join(match part {
-            Part::Segment(number) => format!("{id}.{number}"),
-            Part::Digests => format!("{id}.digests"),
-        })
+        self.0.join(part.name(id))
     }
 
     pub(crate) fn create(&self, id: Id, part: Part) -> io::Result<File> {

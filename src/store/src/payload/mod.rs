@@ -187,6 +187,15 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a payload of any tenant is there and was not erased.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn has_key(&self, id: Id) -> Result<bool, Error> {
+        let select = Select::new("SELECT id FROM payload WHERE wrapped_key IS NOT NULL AND id = ").bind(id);
+        Ok(self.db().read_one(select).await?.is_some())
+    }
+
     async fn payload_row(&self, tenant: &str, id: Id) -> Result<Row, Error> {
         let select = Select::new(
             "SELECT id, size, sha256, chunk_root, wrapped_key, sealed, runs FROM payload WHERE id = ",

@@ -7,7 +7,7 @@ use seal::canonical;
 use seal::chain::{Salt, event_digest_of_canonical};
 
 use super::Work;
-use crate::{Error, StoredPayload};
+use crate::{Error, StoredPayload, acts};
 
 impl Work {
     /// Adds the row that makes a written payload known. Its files are durable already.
@@ -93,10 +93,11 @@ impl Work {
                     digest.as_str().into(),
                     salt.into(),
                     body.into(),
+                    acts::act(event).as_deref().into(),
                 ];
                 self.one(
                     "INSERT INTO event (id, tenant, unit, public_service, case_id, message_id, subject_id, digest, \
-                     salt, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                     salt, body, act) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                     args,
                     "event",
                 );

@@ -4,7 +4,7 @@ use model::{Id, Message, MessageState};
 use serde_json::Value as Json;
 
 use super::Work;
-use crate::messages::direction;
+use crate::messages::{direction, door_name};
 
 /// Tenant, space, key, subject, digest and answer.
 pub(crate) const CLAIM_DEDUP: &str =
@@ -29,11 +29,13 @@ impl Work {
             message.state.name().into(),
             message.received_at.into(),
             body.into(),
+            door_name(message.door).into(),
+            identity.map(|identity| identity.standard.as_str()).into(),
         ];
         self.one(
             "INSERT INTO message (id, tenant, authority, unit, public_service, direction, partner, message_type, \
-             process_id, exchange, state, received_at, body) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             process_id, exchange, state, received_at, body, door, standard) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
             args,
             "message",
         )
@@ -56,10 +58,12 @@ impl Work {
             message.exchange.into(),
             message.state.name().into(),
             body.into(),
+            door_name(message.door).into(),
+            identity.map(|identity| identity.standard.as_str()).into(),
         ];
         self.one(
             "UPDATE message SET authority = $4, unit = $5, public_service = $6, partner = $7, message_type = $8, \
-             process_id = $9, exchange = $10, state = $11, body = $12 WHERE id = $1 AND tenant = $2 AND state = $3",
+             process_id = $9, exchange = $10, state = $11, body = $12, door = $13, standard = $14 WHERE id = $1 AND tenant = $2 AND state = $3",
             args,
             "message",
         )

@@ -1,5 +1,6 @@
 //! A unit of work: rows and preconditions as data, built without touching the database.
 
+mod approvals;
 mod cash;
 mod channels;
 mod clarifications;
@@ -8,10 +9,12 @@ mod evidence;
 mod hooks;
 mod messages;
 mod payments;
+mod people;
 mod pieces;
 mod queue;
 mod records;
 mod relay;
+mod retention;
 
 use std::collections::BTreeSet;
 

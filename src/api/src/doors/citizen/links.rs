@@ -5,18 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use broker::{Citizens, Error, UploadPage, Uploaded};
-use bytes::Bytes;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 use maud::{Markup, html};
 use multer::{Constraints, Multipart, SizeLimit};
-use pages::Words;
+use pages::{Words, bounded};
 
 use super::about::failed;
 use super::case::to_provider;
@@ -153,7 +151,7 @@ async fn staged(doors: &Doors, page: &UploadPage, request: Request) -> Result<Ve
     let whole = most.saturating_mul(FILES as u64).saturating_add(FORM_BYTES);
     let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(whole));
     let held = Arc::new(AtomicUsize::new(0));
-    let body = bounded(request.into_body(), Arc::clone(&held));
+    let body = bounded(request.into_body().into_data_stream(), Arc::clone(&held), HELD_BYTES);
     let mut form = Multipart::with_constraints(body, boundary, limits);
     let (mut files, mut wrong) = (vec![], None);
     loop {
@@ -192,29 +190,6 @@ async fn staged(doors: &Doors, page: &UploadPage, request: Request) -> Result<Ve
             Err(wrong)
         }
     }
-}
-
-/// The body, piece by piece: the form's reader takes the next only after it has looked at the one before, and none after `HELD_BYTES`
-/// that it has given nothing out of, so that whatever stands before the first part or in the head of one is bounded.
-fn bounded(
-    body: Body,
-    held: Arc<AtomicUsize>,
-) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
-    let pieces = body.into_data_stream();
-    futures::stream::try_unfold((pieces, true), move |(mut pieces, is_first)| {
-        let held = Arc::clone(&held);
-        async move {
-            if !is_first {
-                tokio::task::yield_now().await;
-            }
-            let Some(piece) = pieces.next().await else { return Ok(None) };
-            let piece = piece.map_err(|_| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
-            match held.fetch_add(piece.len(), Ordering::Relaxed) > HELD_BYTES {
-                true => Err(std::io::Error::from(std::io::ErrorKind::FileTooLarge)),
-                false => Ok(Some((piece, (pieces, false)))),
-            }
-        }
-    })
 }
 
 fn upload_form(

@@ -1,0 +1,23 @@
+//! The audit log: who did what, when. Acts of people, and what changes the house itself; ids, never names.
+
+use model::rights::Action;
+use model::{Caller, Event, Id};
+use store::{ActFilter, Listed, Page};
+
+use crate::{Broker, Error};
+
+impl Broker {
+    /// Acts within the caller's scope, the newest first: the id to go on behind, the number in the chain if it is sealed, the event.
+    ///
+    /// # Errors
+    /// If the caller may not read the audit log.
+    pub async fn acts_done(
+        &self,
+        caller: &Caller,
+        filter: &ActFilter,
+        page: &Page,
+    ) -> Result<Listed<(Id, Option<u64>, Event)>, Error> {
+        let scope = caller.may(Action::ReadAudit)?;
+        Ok(self.store().acts(scope, filter, page).await?)
+    }
+}

@@ -1,0 +1,168 @@
+//! What clerks ask for beyond single records: what waits on their desks, cases by any of their names, and what happened to a case, the
+//! latest first. Everything within the caller's scope.
+
+use model::activity::{Task, TaskStatus};
+use model::payment::Booking;
+use model::rights::Action;
+use model::{Caller, Event, Id, Record, RecordKind, Scope, phone};
+use store::{Page, RecordFilter, TimelineOf};
+
+use crate::{Broker, Error};
+
+/// Country of a telephone number that names none.
+const HOME: &str = "49";
+/// Bookings of one claim that are shown.
+const BOOKINGS: u32 = 200;
+
+/// Which desk; what is absent does not filter.
+#[derive(Debug, Clone, Default)]
+pub struct DeskFilter {
+    /// Of this unit.
+    pub unit: Option<String>,
+    /// Of tasks that were taken: those that this user has.
+    pub taken_by: Option<String>,
+}
+
+/// What waits on a desk.
+#[derive(Debug, Clone, Default)]
+pub struct Desk {
+    /// Open tasks: what is overdue first, then by the time they are due, then the oldest.
+    pub tasks: Vec<Task>,
+    /// Whether there are more than were looked at.
+    pub more: bool,
+}
+
+impl Broker {
+    /// What waits for a human on the desks of the caller's units: everything that does is a task.
+    ///
+    /// # Errors
+    /// If the caller may not work on tasks.
+    pub async fn desk(&self, caller: &Caller, filter: &DeskFilter) -> Result<Desk, Error> {
+        let scope = caller.may(Action::WorkTasks)?;
+        let states: &[TaskStatus] = match filter.taken_by {
+            Some(_) => &[TaskStatus::Assigned],
+            None => &[TaskStatus::Open, TaskStatus::Assigned],
+        };
+        let mut desk = Desk::default();
+        for state in states {
+            self.lay_out(&mut desk, scope, filter, *state).await?;
+        }
+        desk.tasks.sort_by_key(|task| {
+            let far = task.due.is_none();
+            (task.overdue.is_none(), far, task.due, task.meta.created_at)
+        });
+        Ok(desk)
+    }
+
+    async fn lay_out(
+        &self,
+        desk: &mut Desk,
+        scope: &Scope,
+        filter: &DeskFilter,
+        state: TaskStatus,
+    ) -> Result<(), Error> {
+        let wanted = RecordFilter {
+            status: Some(state.name().to_owned()),
+            owner_unit: filter.unit.clone(),
+            ..RecordFilter::of(RecordKind::Task)
+        };
+        let listed = self.store().records(scope, &wanted, &Page::first(Page::MOST)).await?;
+        desk.more |= listed.next.is_some();
+        for record in listed.items {
+            match record {
+                Record::Task(task) if filter.taken_by.is_none() || task.assignee == filter.taken_by => {
+                    desk.tasks.push(task);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// At most `limit` records of a kind within the caller's scope, the newest first, behind the last one of the page before.
+    ///
+    /// # Errors
+    /// If the caller may not read such records.
+    pub async fn newest_records(
+        &self,
+        caller: &Caller,
+        filter: &RecordFilter,
+        after: Option<Id>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let scope = match filter.kind {
+            RecordKind::Task => caller.may(Action::WorkTasks)?,
+            _ => caller.may(Action::ReadCases)?,
+        };
+        Ok(self.store().newest(scope, filter, after, limit).await?)
+    }
+
+    /// Cases and case files within the caller's scope that have this name: id, Aktenzeichen, any other reference, Kassenzeichen of one
+    /// of their claims, telephone number of a party. At most `limit` of each, the newest first.
+    ///
+    /// # Errors
+    /// If the caller may not read cases.
+    pub async fn find_cases(&self, caller: &Caller, text: &str, limit: u32) -> Result<Vec<Record>, Error> {
+        let scope = caller.may(Action::ReadCases)?;
+        let mut found: Vec<Record> = vec![];
+        if let Ok(id) = text.parse::<Id>() {
+            found.extend(self.store().record_any(scope, id).await?);
+        }
+        for kind in [RecordKind::Case, RecordKind::CaseFile, RecordKind::Claim] {
+            let text = || Some(text.to_owned());
+            let by_reference = RecordFilter { record_reference: text(), ..RecordFilter::of(kind) };
+            let by_name = RecordFilter { named: text(), ..RecordFilter::of(kind) };
+            found.extend(self.store().newest(scope, &by_reference, None, limit).await?);
+            found.extend(self.store().newest(scope, &by_name, None, limit).await?);
+        }
+        if let Some(number) = phone::e164(text, HOME, None) {
+            found.extend(self.store().newest_named(scope, ("phone", &number), limit).await?);
+        }
+        self.only_cases(scope, found).await
+    }
+
+    /// The cases that these are, or belong to; each once.
+    async fn only_cases(&self, scope: &Scope, found: Vec<Record>) -> Result<Vec<Record>, Error> {
+        let mut cases: Vec<Record> = vec![];
+        for record in found {
+            let case = match &record {
+                Record::Case(_) | Record::CaseFile(_) => Some(record),
+                Record::Claim(claim) => self.store().record_any(scope, claim.case_id).await?,
+                _ => None,
+            };
+            let is_new = |case: &Record| cases.iter().all(|known| known.meta().id != case.meta().id);
+            cases.extend(case.filter(is_new));
+        }
+        Ok(cases)
+    }
+
+    /// What happened to everything in the tree of a record, by whatever channel, before event `before`: the latest first. Whoever was
+    /// only asked about it sees what their own unit did.
+    ///
+    /// # Errors
+    /// As [`require_visible`](Broker::require_visible).
+    pub async fn tree_events(
+        &self,
+        caller: &Caller,
+        id: Id,
+        before: Option<Id>,
+        limit: u32,
+    ) -> Result<Vec<Event>, Error> {
+        let record = self.require_visible(caller, id).await?;
+        let of = TimelineOf::Root(record.meta().root);
+        Ok(self.store().newest_events(&caller.scope, of, before, limit).await?)
+    }
+
+    /// What the cash system is told of a claim and its payments, each with the number of the file that it stands in.
+    ///
+    /// # Errors
+    /// `NotFound` unless the caller sees the claim.
+    pub async fn claim_bookings(
+        &self,
+        caller: &Caller,
+        claim: Id,
+    ) -> Result<Vec<(Booking, Option<u64>)>, Error> {
+        let record = self.record(caller, RecordKind::Claim, claim).await?;
+        Ok(self.store().bookings_of_claim(&record.meta().tenant, claim, BOOKINGS).await?)
+    }
+}

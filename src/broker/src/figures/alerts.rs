@@ -1,0 +1,262 @@
+//! Rules on figures: when a limit is passed for so long, somebody is told, again from time to time, and once it is over. What each rule has
+//! seen stands in the store, so that of several nodes one tells.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::rights::Action;
+use model::{Caller, EventKind, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::{AlertRow, FigureRow, Work};
+
+use super::tell::{AlertHook, AlertSent, Mailer, Occasion};
+use super::{thousandths, whole};
+use crate::{Broker, Error};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlertSeverity {
+    /// Somebody should look at it today.
+    #[default]
+    Warning,
+    /// Somebody has to look at it now.
+    Critical,
+}
+
+/// A rule.
+#[derive(Clone)]
+pub struct AlertRule {
+    /// Its name.
+    pub id: String,
+    /// The series that it watches.
+    pub series: String,
+    /// Only of this partner, adapter and so on; absent: of each by itself.
+    pub label: Option<String>,
+    /// More than this is too much.
+    pub above: Option<f64>,
+    /// Less than this is too little.
+    pub below: Option<f64>,
+    /// For how long that must be so.
+    pub lasting: Duration,
+    /// How bad it is.
+    pub severity: AlertSeverity,
+    /// Addresses of e-mail.
+    pub to: Vec<String>,
+    /// A webhook.
+    pub hook: Option<Arc<AlertHook>>,
+    /// When to tell again; absent: never.
+    pub repeat: Option<Duration>,
+}
+
+/// The rules of a house, and by whom e-mails go out.
+#[derive(Clone, Default)]
+pub struct Alerts {
+    /// The rules.
+    pub rules: Vec<AlertRule>,
+    /// Who carries e-mails.
+    pub mailer: Option<Arc<dyn Mailer>>,
+}
+
+/// How a rule stands, for one label of its series; without a label of any figure if all is well.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertNow {
+    /// Name of the rule.
+    pub id: String,
+    /// How bad it is.
+    pub severity: AlertSeverity,
+    /// What it watches.
+    pub series: String,
+    /// Of which partner, adapter and so on.
+    pub label: String,
+    /// The rule, such as `> 10 (5 min)`.
+    pub rule: String,
+    /// Whether somebody has to act.
+    pub firing: bool,
+    /// Since when the limit is passed.
+    pub since: Option<Timestamp>,
+    /// The last value.
+    pub value: Option<f64>,
+    /// When somebody was told last.
+    pub told_at: Option<Timestamp>,
+    /// Code of what kept somebody from being told.
+    pub failed: Option<String>,
+}
+
+impl AlertRule {
+    fn watches(&self, row: &FigureRow) -> bool {
+        self.series == row.series && self.label.as_ref().is_none_or(|label| *label == row.label)
+    }
+
+    fn is_passed_by(&self, value: i64) -> bool {
+        self.above.is_some_and(|limit| value > thousandths(limit))
+            || self.below.is_some_and(|limit| value < thousandths(limit))
+    }
+
+    /// The rule in signs.
+    pub fn shown(&self) -> String {
+        let above = self.above.map(|limit| format!("> {limit}"));
+        let below = self.below.map(|limit| format!("< {limit}"));
+        let limits: Vec<String> = above.into_iter().chain(below).collect();
+        format!("{} ({} min)", limits.join(", "), self.lasting.as_secs() / 60)
+    }
+}
+
+impl Broker {
+    /// The same with alerts. Before it is cloned.
+    pub fn with_alerts(self, alerts: Alerts) -> Self {
+        Broker { alerts: Arc::new(alerts), ..self }
+    }
+
+    /// How the rules stand: of each what passes its limit in the caller's tenant or the whole house, or that all is well.
+    ///
+    /// # Errors
+    /// `Forbidden` unless the caller may operate the whole tenant.
+    pub async fn alerts(&self, caller: &Caller) -> Result<Vec<AlertNow>, Error> {
+        let scope = caller.may(Action::Operate)?;
+        if !scope.is_whole() {
+            return Err(model::Error::Forbidden.into());
+        }
+        let rows = self.store().alert_rows().await?;
+        let mut shown = vec![];
+        for rule in &self.alerts.rules {
+            let own = |row: &&AlertRow| {
+                row.rule == rule.id && (row.tenant.is_empty() || row.tenant == scope.tenant)
+            };
+            let before = shown.len();
+            shown.extend(rows.iter().filter(own).map(|row| now(rule, Some(row))));
+            if shown.len() == before {
+                shown.push(now(rule, None));
+            }
+        }
+        Ok(shown)
+    }
+
+    /// Tells those whom a rule names that this is a test.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such rule; `Forbidden` unless the caller may operate the whole tenant.
+    pub async fn test_alert(&self, caller: &Caller, id: &str) -> Result<Vec<AlertSent>, Error> {
+        let scope = caller.may(Action::Operate)?;
+        if !scope.is_whole() {
+            return Err(model::Error::Forbidden.into());
+        }
+        let rule = self.alerts.rules.iter().find(|rule| rule.id == id);
+        let rule = rule.ok_or(model::Error::NotFound { kind: "alert" })?;
+        let row = AlertRow {
+            rule: rule.id.clone(),
+            tenant: String::new(),
+            label: rule.label.clone().unwrap_or_default(),
+            since: self.now(),
+            value: 0,
+            firing: false,
+            told_at: None,
+            code: None,
+        };
+        let sent = self.tell_of(rule, &row, Occasion::Test).await;
+        let failed = sent.iter().filter(|sent| sent.code.is_some()).count();
+        let detail = json!({ "alert": rule.id, "told": sent.len() - failed, "failed": failed });
+        let mut work = Work::new();
+        work.insert_event(&self.audit(&scope.tenant, EventKind::AlertTested, &caller.actor, detail));
+        self.store().commit(work).await?;
+        Ok(sent)
+    }
+
+    /// Looks at all rules with what is known now.
+    pub(super) async fn look_at_alerts(&self, figures: &[FigureRow]) -> Result<(), Error> {
+        let kept = self.store().alert_rows().await?;
+        let mut kept: BTreeMap<(String, String, String), AlertRow> = kept
+            .into_iter()
+            .map(|row| ((row.rule.clone(), row.tenant.clone(), row.label.clone()), row))
+            .collect();
+        for rule in &self.alerts.rules {
+            for figure in figures.iter().filter(|row| rule.watches(row) && rule.is_passed_by(row.value)) {
+                let key = (rule.id.clone(), figure.tenant.clone(), figure.label.clone());
+                let known = kept.remove(&key);
+                self.passes(rule, figure, known).await?;
+            }
+        }
+        // What is left does not pass its limit any more, or nobody asks for it.
+        for row in kept.into_values() {
+            match self.alerts.rules.iter().find(|rule| rule.id == row.rule) {
+                Some(rule) if row.firing => self.alert_ends(rule, row).await?,
+                _ => self.store().end_alert(&row).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn passes(
+        &self,
+        rule: &AlertRule,
+        figure: &FigureRow,
+        known: Option<AlertRow>,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        let mut row = known.unwrap_or_else(|| AlertRow {
+            rule: rule.id.clone(),
+            tenant: figure.tenant.clone(),
+            label: figure.label.clone(),
+            since: now,
+            value: figure.value,
+            firing: false,
+            told_at: None,
+            code: None,
+        });
+        row.value = figure.value;
+        row.firing |= row.since.plus(rule.lasting) <= now;
+        let is_due = match (row.told_at, rule.repeat) {
+            (None, _) => true,
+            (Some(told), Some(pause)) => told.plus(pause) <= now,
+            (Some(_), None) => false,
+        };
+        if !row.firing || !is_due {
+            return Ok(self.store().put_alert(&row).await?);
+        }
+        // Before it is told: another node that comes meanwhile must not tell it too.
+        let before = row.told_at.replace(now);
+        self.store().put_alert(&row).await?;
+        tracing::warn!(alert = %rule.id, label = %row.label, "an alert fires");
+        row.code = first_failure(&self.tell_of(rule, &row, Occasion::Firing).await);
+        if row.code.is_some() {
+            row.told_at = before;
+        }
+        Ok(self.store().put_alert(&row).await?)
+    }
+
+    async fn alert_ends(&self, rule: &AlertRule, mut row: AlertRow) -> Result<(), Error> {
+        // Nobody was told that it had begun.
+        if row.told_at.is_some() {
+            row.code = first_failure(&self.tell_of(rule, &row, Occasion::Resolved).await);
+            if row.code.is_some() && row.since.plus(GIVE_UP) > self.now() {
+                return Ok(self.store().put_alert(&row).await?);
+            }
+        }
+        tracing::info!(alert = %rule.id, label = %row.label, "an alert is over");
+        Ok(self.store().end_alert(&row).await?)
+    }
+}
+
+/// After this time nobody tries any more to tell that something is over.
+const GIVE_UP: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+fn first_failure(sent: &[AlertSent]) -> Option<String> {
+    sent.iter().find_map(|sent| sent.code.clone())
+}
+
+fn now(rule: &AlertRule, row: Option<&AlertRow>) -> AlertNow {
+    AlertNow {
+        id: rule.id.clone(),
+        severity: rule.severity,
+        series: rule.series.clone(),
+        label: row.map(|row| row.label.clone()).or_else(|| rule.label.clone()).unwrap_or_default(),
+        rule: rule.shown(),
+        firing: row.is_some_and(|row| row.firing),
+        since: row.map(|row| row.since),
+        value: row.map(|row| whole(row.value)),
+        told_at: row.and_then(|row| row.told_at),
+        failed: row.and_then(|row| row.code.clone()),
+    }
+}

@@ -1,0 +1,133 @@
+//! One sample of everything that is watched.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use model::Timestamp;
+use store::{BreakerState, FigureRow};
+
+use super::counters::{self, DeliveryTimes};
+use super::{MINUTE, thousandths};
+use crate::{Broker, Error};
+
+/// Labels of one series and tenant.
+const LABELS: usize = 100;
+
+static BEFORE: Mutex<Option<[DeliveryTimes; 2]>> = Mutex::new(None);
+
+/// Rows of one moment.
+struct Sample {
+    at: Timestamp,
+    rows: BTreeMap<(String, &'static str, String), f64>,
+}
+
+impl Sample {
+    fn put(&mut self, tenant: &str, series: &'static str, label: &str, value: f64) {
+        self.rows.insert((tenant.to_owned(), series, label.to_owned()), value);
+    }
+
+    fn add(&mut self, tenant: &str, series: &'static str, label: &str, value: f64) {
+        *self.rows.entry((tenant.to_owned(), series, label.to_owned())).or_default() += value;
+    }
+
+    fn most(&mut self, tenant: &str, series: &'static str, label: &str, value: f64) {
+        let known = self.rows.entry((tenant.to_owned(), series, label.to_owned())).or_default();
+        *known = known.max(value);
+    }
+}
+
+impl Broker {
+    pub(super) async fn sample(&self) -> Result<Vec<FigureRow>, Error> {
+        let now = self.now();
+        let mut sample = Sample { at: now, rows: BTreeMap::new() };
+        self.sample_messages(&mut sample).await?;
+        self.sample_lanes(&mut sample).await?;
+        for (tenant, adapter, state, count) in self.store().channel_counts().await? {
+            let series = if state == "parked" { "adapters.parked" } else { "adapters.waiting" };
+            sample.put(&tenant, series, &adapter, count as f64);
+        }
+        let before =
+            BEFORE.lock().unwrap_or_else(PoisonError::into_inner).replace(counters::times().map(|it| it.1));
+        for ((direction, times), before) in counters::times().into_iter().zip(before.unwrap_or_default()) {
+            let since = times.since(&before);
+            for (series, share) in [("delivery.p50", 0.5), ("delivery.p95", 0.95)] {
+                if let Some(seconds) = since.quantile(share) {
+                    sample.put("", series, direction, seconds);
+                }
+            }
+        }
+        if let Some(free) = self.pressure().disk_free {
+            sample.put("", "disk.free", "", free as f64);
+        }
+        for certificate in self.certificates() {
+            let left = certificate.until.micros().saturating_sub(now.micros()) as f64 / 86_400e6;
+            sample.put("", "certificates.days", &certificate.name, left.floor());
+        }
+        Ok(sample.finish())
+    }
+
+    async fn sample_messages(&self, sample: &mut Sample) -> Result<(), Error> {
+        let tenants: Vec<String> = self.house().tenants().map(|tenant| tenant.id.clone()).collect();
+        for tenant in &tenants {
+            for series in ["messages.in", "messages.out", "messages.parked", "messages.oldest"] {
+                sample.put(tenant, series, "", 0.0);
+            }
+        }
+        let mut labels: BTreeMap<(String, bool), usize> = BTreeMap::new();
+        for (tenant, partner, comes_in, count) in
+            self.store().messages_since(minus(sample.at, MINUTE)).await?
+        {
+            let series = if comes_in { "messages.in" } else { "messages.out" };
+            let known = labels.entry((tenant.clone(), comes_in)).or_default();
+            *known += 1;
+            let label = if *known <= LABELS { partner.as_str() } else { "other" };
+            sample.add(&tenant, series, label, count as f64);
+            sample.add(&tenant, series, "", count as f64);
+        }
+        for (tenant, state, count) in self.store().unfinished_counts().await? {
+            if state == "parked" {
+                sample.put(&tenant, "messages.parked", "", count as f64);
+            }
+        }
+        Ok(())
+    }
+
+    async fn sample_lanes(&self, sample: &mut Sample) -> Result<(), Error> {
+        let stats = self.stats().await?;
+        sample.put("", "events.unsealed", "", stats.unsealed_events as f64);
+        for lane in &stats.lanes {
+            let Some(partner) = lane.lane.strip_prefix("to:") else { continue };
+            let age =
+                |since: Timestamp| sample.at.micros().saturating_sub(since.micros()).max(0) as f64 / 1e6;
+            let age = lane.oldest.map_or(0.0, age);
+            sample.put(&lane.tenant, "messages.oldest", partner, age);
+            sample.most(&lane.tenant, "messages.oldest", "", age);
+            let breaker = match lane.breaker.state {
+                BreakerState::Closed => 0.0,
+                BreakerState::HalfOpen => 1.0,
+                BreakerState::Open => 2.0,
+            };
+            sample.put(&lane.tenant, "breaker", partner, breaker);
+        }
+        Ok(())
+    }
+}
+
+impl Sample {
+    fn finish(self) -> Vec<FigureRow> {
+        let at = self.at;
+        let row = |((tenant, series, label), value): ((String, &'static str, String), f64)| FigureRow {
+            tenant,
+            series: series.to_owned(),
+            label,
+            at,
+            value: thousandths(value),
+        };
+        self.rows.into_iter().map(row).collect()
+    }
+}
+
+fn minus(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_micros(at.micros() - i64::try_from(by.as_micros()).unwrap_or(0))
+}

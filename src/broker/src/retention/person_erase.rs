@@ -1,0 +1,219 @@
+//! Erasure of a person (GDPR article 17): personal data of parties is replaced by a mark, in records that need no longer be kept. What the
+//! events said of the person goes too; the event that says so holds the whole record as it is from then on, so the events from there
+//! on still give the record.
+
+use model::case::RecordStatus;
+use model::command::Change;
+use model::party::Party;
+use model::rights::Action;
+use model::{Caller, Command, EventKind, Id, Record, RecordKind, Scope, Timestamp, decide};
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::{Page, TimelineOf, Work};
+
+use super::HELD;
+use super::person::{PersonBy, PersonFound, Who, parties};
+use crate::evidence::PAGE;
+use crate::{Broker, Error, notes};
+
+/// Longest reason, in characters.
+const REASON: usize = 500;
+
+/// How long what one person asked for waits for a second one: two weeks, in microseconds.
+const ASKED_FOR: i64 = 14 * 86_400_000_000;
+
+/// Its time of keeping is not over.
+const NOT_OVER: &str = "retention.not-over";
+/// It is offered to an archive, or goes along a route: it must stay as it is.
+const UNDER_WAY: &str = "retention.under-way";
+/// Title or note name the person: a clerk has to change them.
+const IN_TEXT: &str = "retention.in-text";
+/// Documents and other records beside say what they say.
+const DOCUMENT: &str = "retention.goes-with-its-file";
+
+/// Something that stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonStays {
+    /// Kind of record.
+    pub kind: RecordKind,
+    /// The record.
+    pub id: Id,
+    /// Code of the reason.
+    pub reason: &'static str,
+}
+
+/// What became of a wish to be erased.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonErased {
+    /// Records that do not name the person any more.
+    pub erased: Vec<Id>,
+    /// What stays, and why.
+    pub stays: Vec<PersonStays>,
+    /// Nothing was erased yet: a second person has to ask for the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
+}
+
+impl Broker {
+    /// Erases a person from records within the caller's scope whose time of keeping is over, or, with the reason why consent is
+    /// withdrawn, from all that are not under a hold, offered or under way. Where the house wants four eyes, the first call only asks.
+    ///
+    /// # Errors
+    /// `Forbidden` unless the caller may export persons and erase; `NotFound` if nobody is known; `Invalid` for an empty or long reason.
+    pub async fn erase_person(
+        &self,
+        caller: &Caller,
+        by: &PersonBy,
+        withdrawn: Option<&str>,
+    ) -> Result<PersonErased, Error> {
+        let scope = caller.may(Action::ExportPersons)?;
+        caller.may(Action::Erase)?;
+        if withdrawn.is_some_and(|reason| !(1..=REASON).contains(&reason.trim().chars().count())) {
+            return Err(model::Error::Invalid { field: "reason" }.into());
+        }
+        let found = self.person(caller, by).await?;
+        if found.places.is_empty() {
+            return Err(model::Error::NotFound { kind: "person" }.into());
+        }
+        let who = self.who(scope, by).await?;
+        if self.parts.rules.four_eyes && !self.is_agreed(caller, &found).await? {
+            return Ok(PersonErased { asked: true, ..PersonErased::default() });
+        }
+        self.seal_now(&scope.tenant).await?;
+        let mut outcome = PersonErased::default();
+        for place in &found.places {
+            let record = self.owned_any(scope, place.id).await?;
+            match self.why_it_stays(&record, withdrawn.is_some()).await? {
+                Some(reason) => outcome.stays(&record, reason),
+                None => self.erase_from(caller, record, &who, &mut outcome).await?,
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Whether another one has asked for exactly these records before; if not, this is what the caller asks. Of the person nothing is
+    /// kept for it but a digest over the ids of the records.
+    async fn is_agreed(&self, caller: &Caller, found: &PersonFound) -> Result<bool, Error> {
+        let tenant = &caller.scope.tenant;
+        let ids: Vec<String> = found.places.iter().map(|place| place.id.to_string()).collect();
+        let digest = seal::sha256(&[ids.join(",").as_bytes()]).to_string();
+        let since = Timestamp::from_micros(self.now().micros().saturating_sub(ASKED_FOR));
+        let mut work = Work::new();
+        let before = self.store().erasure_asked(tenant, &digest, since).await?;
+        let agrees = before.is_some_and(|by| by != caller.actor.id);
+        if agrees {
+            work.end_erasure(tenant, &digest);
+        } else {
+            work.ask_erasure(tenant, &digest, &caller.actor.id, self.now());
+            let detail = json!({ "records": ids.len() });
+            work.insert_event(&self.audit(tenant, EventKind::PersonErasureAsked, &caller.actor, detail));
+        }
+        self.store().commit(work).await?;
+        Ok(agrees)
+    }
+
+    async fn why_it_stays(&self, record: &Record, withdrawn: bool) -> Result<Option<&'static str>, Error> {
+        let meta = record.meta();
+        if self.store().is_tree_held(&meta.tenant, meta.root).await? {
+            return Ok(Some(HELD));
+        }
+        let description = record.description();
+        if description.is_some_and(|it| it.in_disposition.is_some() || it.circulates.is_some()) {
+            return Ok(Some(UNDER_WAY));
+        }
+        if withdrawn {
+            return Ok(None);
+        }
+        // Whoever lies in a file is kept as long as the file.
+        let top = self.owned_any(&Scope::tenant(&meta.tenant), meta.root).await?;
+        let is_closed =
+            [RecordStatus::Closed, RecordStatus::Locked].map(RecordStatus::name).contains(&top.status());
+        Ok((!is_closed || !self.is_kept_long_enough(&top)).then_some(NOT_OVER))
+    }
+
+    /// Replaces the parties of a record by the mark, and takes from its former events what they said.
+    async fn erase_from(
+        &self,
+        caller: &Caller,
+        record: Record,
+        who: &[Who],
+        outcome: &mut PersonErased,
+    ) -> Result<(), Error> {
+        let meta = record.meta();
+        let scope = Scope::tenant(&meta.tenant);
+        let gone: Vec<Party> =
+            parties(&record).iter().filter(|party| who.iter().any(|who| who.is(party))).cloned().collect();
+        let words = words_of(&gone);
+        let change = Change::ErasePersons(gone);
+        let command = Command { kind: record.kind(), id: meta.id, expected: None, change };
+        let mut decided = decide(Some(&record), &command, self.parts.rules, self.now())?;
+        // What came before may be gone: from here on the events begin anew.
+        decided.changes = decided.record.to_json();
+        let mut work = Work::new();
+        work.put_record(&decided.record, None);
+        work.insert_event(&notes::of_record(&decided, &caller.actor, self.now(), None));
+        work.forget_answers(&scope.tenant, meta.id);
+        self.store().commit(work).await?;
+        self.silence_person(&scope, meta.id, &words).await?;
+        outcome.erased.push(meta.id);
+        let description = decided.record.description().cloned().unwrap_or_default();
+        let text = format!("{} {}", description.title, description.note.unwrap_or_default()).to_lowercase();
+        if words.iter().any(|word| text.contains(word)) {
+            outcome.stays(&decided.record, IN_TEXT);
+        }
+        if record.kind() != RecordKind::Document {
+            for (kind, id) in self.store().children(&scope, meta.id).await? {
+                outcome.stays.push(PersonStays { kind, id, reason: DOCUMENT });
+            }
+        }
+        Ok(())
+    }
+
+    async fn silence_person(&self, scope: &Scope, record: Id, words: &[String]) -> Result<(), Error> {
+        let mut page = Page { after: None, limit: PAGE };
+        loop {
+            let events = self.store().timeline(scope, TimelineOf::Record(record), &page).await?;
+            let Some((_, last)) = events.last() else { return Ok(()) };
+            page.after = Some(last.id);
+            let says = |changes: &Option<Value>| {
+                let text =
+                    changes.as_ref().map(|changes| changes.to_string().to_lowercase()).unwrap_or_default();
+                words.iter().any(|word| text.contains(word))
+            };
+            let mut work = Work::new();
+            let of_old = events.iter().filter(|(_, event)| event.kind != EventKind::PersonErased);
+            for (_, event) in of_old.filter(|(_, event)| says(&event.changes)) {
+                work.erase_event(&scope.tenant, event.id);
+            }
+            self.store().commit(work).await?;
+        }
+    }
+}
+
+impl PersonErased {
+    fn stays(&mut self, record: &Record, reason: &'static str) {
+        self.stays.push(PersonStays { kind: record.kind(), id: record.meta().id, reason });
+    }
+}
+
+/// What names these persons, in lower case and as it stands in JSON.
+fn words_of(parties: &[Party]) -> Vec<String> {
+    let mut words = vec![];
+    for party in parties {
+        let person = party.person.clone().unwrap_or_default();
+        words.extend([person.family_name, person.born].into_iter().flatten());
+        words.extend(party.contacts.iter().map(|contact| contact.value.clone()));
+        words.extend(party.mailbox.clone());
+        words.extend(party.organisation.as_ref().and_then(|it| it.name.clone()));
+    }
+    let in_json = |word: String| {
+        let quoted = Value::String(word.to_lowercase()).to_string();
+        quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+    };
+    let mut words: Vec<String> = words.into_iter().map(in_json).filter(|word| word.len() > 2).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}

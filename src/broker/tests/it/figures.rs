@@ -1,0 +1,187 @@
+//! Figures are noted once by all nodes together; an alert is told once, again when it shall be, and when it is over.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use broker::{AlertHook, AlertRule, AlertSeverity, Alerts, Broker, CertificateEnd, Mailer};
+use model::outbound::{ChosenBy, Outbound, Post, Reply};
+use model::{Clock, Failure, Role, Scope};
+use seal::webhook::SharedSecret;
+use serde_json::{Value, json};
+
+use crate::engines::on_every_engine;
+use crate::house::{Gateway, SetClock, caller};
+
+const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+const MINUTE: Duration = Duration::from_secs(61);
+
+#[derive(Default)]
+struct Told {
+    mails: Mutex<Vec<(String, String, String)>>,
+    posts: Mutex<Vec<Value>>,
+    away: Mutex<bool>,
+}
+
+#[async_trait]
+impl Mailer for Told {
+    async fn mail(&self, to: &str, subject: &str, text: &str) -> Result<(), Failure> {
+        if *self.away.lock().unwrap() {
+            return Err(Failure::transient("post.smtp-unreachable", "away"));
+        }
+        self.mails.lock().unwrap().push((to.into(), subject.into(), text.into()));
+        Ok(())
+    }
+}
+
+struct Web(Arc<Told>);
+
+#[async_trait]
+impl Outbound for Web {
+    fn permits(&self, _: &str, _: ChosenBy) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn post(&self, post: &Post) -> Result<Reply, Failure> {
+        let field = |name: &str| post.headers.iter().find(|it| it.0 == name).unwrap().1.clone();
+        let secret = SharedSecret::parse(SECRET).unwrap();
+        let (id, at) = (field("webhook-id"), field("webhook-timestamp"));
+        assert!(secret.signed(&id, &at, &post.body, &field("webhook-signature")));
+        self.0.posts.lock().unwrap().push(serde_json::from_slice(&post.body).unwrap());
+        Ok(Reply { status: 204, content_type: None, retry_after: None, body: vec![] })
+    }
+}
+
+fn rule() -> AlertRule {
+    let hook =
+        AlertHook { url: "https://pager.example/in".into(), secret: SharedSecret::parse(SECRET).unwrap() };
+    AlertRule {
+        id: "zertifikat".into(),
+        series: "certificates.days".into(),
+        label: None,
+        above: None,
+        below: Some(30.0),
+        lasting: Duration::from_secs(60),
+        severity: AlertSeverity::Warning,
+        to: vec!["leitstelle@kreis.example".into()],
+        hook: Some(Arc::new(hook)),
+        repeat: Some(Duration::from_secs(3_600)),
+    }
+}
+
+fn with_days(broker: &Broker, clock: &SetClock, days: u64) -> Broker {
+    let until = clock.now().plus(Duration::from_secs(days * 86_400));
+    broker.clone().with_certificates(vec![CertificateEnd { name: "tls".into(), until }])
+}
+
+#[tokio::test]
+async fn an_alert_fires_once_on_two_nodes_repeats_and_resolves() {
+    on_every_engine(|database| async move {
+        let (clock, told) = (Arc::new(SetClock::default()), Arc::new(Told::default()));
+        let gateway = Gateway::on_with(database, clock.clone(), Arc::new(Web(told.clone()))).await;
+        let alerts = Alerts { rules: vec![rule()], mailer: Some(told.clone()) };
+        let broker = gateway.broker.clone().with_alerts(alerts);
+        let mut operator = caller("soest", "63");
+        operator.scope = Scope::tenant("soest");
+        let nodes = [with_days(&broker, &clock, 10), with_days(&broker, &clock, 10)];
+        let mails = || told.mails.lock().unwrap().len();
+        let look = async |nodes: &[Broker]| {
+            let mut noted = 0;
+            for node in nodes {
+                noted += usize::from(node.figures_due().await.unwrap());
+            }
+            assert_eq!(noted, 1, "one node at a time");
+            clock.advance(MINUTE);
+        };
+
+        look(&nodes).await;
+        assert_eq!(mails(), 0, "not for long enough");
+        *told.away.lock().unwrap() = true;
+        look(&nodes).await;
+        let now = nodes[0].alerts(&operator).await.unwrap();
+        assert_eq!((now[0].firing, now[0].failed.as_deref()), (true, Some("post.smtp-unreachable")));
+        *told.away.lock().unwrap() = false;
+        look(&nodes).await;
+        look(&nodes).await;
+        assert_eq!(mails(), 1, "told once");
+        let now = nodes[1].alerts(&operator).await.unwrap();
+        assert_eq!(
+            (now[0].label.as_str(), now[0].firing, now[0].value, &now[0].failed),
+            ("tls", true, Some(9.0), &None)
+        );
+        clock.advance(Duration::from_secs(3_600));
+        look(&nodes).await;
+        assert_eq!(mails(), 2, "and told again");
+
+        let renewed = [with_days(&broker, &clock, 300)];
+        look(&renewed).await;
+        assert_eq!(mails(), 3);
+        let kinds: Vec<_> = told.posts.lock().unwrap().iter().map(|post| post["type"].clone()).collect();
+        assert_eq!(kinds.last(), Some(&json!("alert.resolved")));
+        look(&renewed).await;
+        let now = renewed[0].alerts(&operator).await.unwrap();
+        assert_eq!((mails(), now[0].firing, now[0].since), (3, false, None));
+
+        let from = clock.now();
+        let from = model::Timestamp::from_micros(from.micros() - 7_200_000_000);
+        let figures = renewed[0].figures(&operator, "certificates.days", from, clock.now()).await.unwrap();
+        let values: Vec<f64> = figures.iter().map(|figure| figure.value).collect();
+        assert_eq!((figures.len(), values.first(), values.last()), (7, Some(&10.0), Some(&299.0)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rule_is_tried_out_by_those_who_operate_and_the_act_is_in_the_evidence() {
+    let told = Arc::new(Told::default());
+    let gateway = Gateway::start().await;
+    let alerts = Alerts { rules: vec![rule()], mailer: Some(told.clone()) };
+    let broker = gateway.broker.clone().with_alerts(alerts);
+    let mut operator = caller("soest", "63");
+    operator.scope = Scope::tenant("soest");
+    let sent = broker.test_alert(&operator, "zertifikat").await.unwrap();
+    let outcome: Vec<_> = sent.iter().map(|sent| (sent.to.as_str(), sent.code.as_deref())).collect();
+    assert_eq!(
+        outcome,
+        [("leitstelle@kreis.example", None), ("https://pager.example", Some("net.unreachable"))]
+    );
+    assert!(told.mails.lock().unwrap()[0].1.contains("Probealarm"));
+    broker.run_due_jobs().await.unwrap();
+    let events = broker.events(&operator, 0, 100).await.unwrap();
+    assert!(events.iter().any(|sealed| json!(sealed.event.kind) == "alert.tested"));
+
+    assert_eq!(broker.test_alert(&operator, "nichts").await.unwrap_err().code(), "model.not-found");
+    operator.roles = vec![Role::Clerk];
+    assert_eq!(broker.test_alert(&operator, "zertifikat").await.unwrap_err().code(), "model.forbidden");
+    assert_eq!(broker.alerts(&operator).await.unwrap_err().code(), "model.forbidden");
+}
+
+#[tokio::test]
+async fn values_become_hourly_after_two_days_and_go_after_thirty() {
+    on_every_engine(|database| async move {
+        let clock = Arc::new(SetClock::default());
+        let gateway = Gateway::on(database, clock.clone()).await;
+        let mut operator = caller("soest", "63");
+        operator.scope = Scope::tenant("soest");
+        let begin = clock.now();
+        for _ in 0..4 {
+            gateway.broker.figures_due().await.unwrap();
+            clock.advance(MINUTE);
+        }
+        let count = async || {
+            let all = gateway.broker.figures(&operator, "messages.parked", begin, clock.now()).await.unwrap();
+            all.len()
+        };
+        assert_eq!(count().await, 4);
+        clock.advance(Duration::from_secs(2 * 86_400 + 3_600));
+        gateway.broker.figures_due().await.unwrap();
+        clock.advance(MINUTE);
+        // Four minutes may lie in two hours.
+        assert!((2..=3).contains(&count().await));
+        clock.advance(Duration::from_secs(31 * 86_400));
+        gateway.broker.figures_due().await.unwrap();
+        clock.advance(MINUTE);
+        assert_eq!(count().await, 1);
+    })
+    .await;
+}

@@ -1,0 +1,114 @@
+//! Administrators: nobody gives what he does not have, nobody changes himself, and with four eyes nothing is raised by one alone.
+
+use broker::{NewUser, PeopleSettings, UserChange, UserFilter, UserState};
+use model::rights::Within;
+use model::{Action, Caller, EventKind, Role, Scope};
+use serde_json::json;
+use store::Work;
+
+use super::bed::{Bed, PASSWORD, code, command_line, new_user};
+use crate::engines::on_every_engine;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gives_rights_that_he_does_not_have_or_sees_users_who_have_more() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database, PeopleSettings::default()).await;
+        let all = bed.admin();
+        let scope = Scope { units: Within::one("63"), ..Scope::tenant("soest") };
+        let of_unit = Caller { scope, ..all.clone() };
+        let foreign = Caller { scope: Scope::tenant("unna"), ..all.clone() };
+        let new =
+            |login: &str, unit: &str| NewUser { units: Within::one(unit), ..new_user(login, &[Role::Clerk]) };
+        let mine = bed.broker.create_user(&of_unit, new("mine", "63")).await.unwrap().user;
+        assert_eq!(code(bed.broker.create_user(&of_unit, new("other", "70")).await), "model.forbidden");
+        let whole = NewUser { units: Within::All, ..new("whole", "63") };
+        assert_eq!(code(bed.broker.create_user(&of_unit, whole).await), "model.forbidden");
+        let other = bed.broker.create_user(&all, new("other", "70")).await.unwrap().user;
+        assert_eq!(code(bed.broker.create_user(&foreign, new("mine", "63")).await), "user.login-taken");
+        assert_eq!(code(bed.broker.create_user(&all, new("none", "64")).await), "broker.unknown-unit");
+        let wider = UserChange { units: Some(Within::All), ..UserChange::default() };
+        assert_eq!(code(bed.broker.change_user(&of_unit, mine.id, 1, &wider).await), "model.forbidden");
+        assert_eq!(code(bed.broker.change_user(&all, mine.id, 7, &wider).await), "model.version-conflict");
+        for caller in [&of_unit, &foreign] {
+            assert_eq!(code(bed.broker.user(caller, other.id).await), "model.not-found");
+            assert_eq!(code(bed.broker.reset_user(caller, other.id).await), "model.not-found");
+            assert_eq!(code(bed.broker.end_user_sessions(caller, other.id).await), "model.not-found");
+        }
+        let clerk = Caller { roles: vec![Role::Clerk], ..all.clone() };
+        assert_eq!(code(bed.broker.users(&clerk, &UserFilter::default()).await), "model.forbidden");
+        let found = async |caller: &Caller, search: &str| {
+            let filter = UserFilter { search: search.into(), after: None };
+            let list = bed.broker.users(caller, &filter).await.unwrap();
+            list.items.into_iter().map(|it| it.login).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&all, "").await, ["mine", "other"]);
+        assert_eq!(found(&of_unit, "").await, ["mine"]);
+        assert_eq!(found(&foreign, "").await, [""; 0]);
+        assert_eq!((found(&all, "BEISPIEL").await.len(), found(&all, "%").await.len()), (2, 0));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_come_in_pages_by_login() {
+    let bed = Bed::new(None, PeopleSettings::default()).await;
+    for number in 0..51 {
+        bed.invites(&format!("user{number:02}"), &[Role::Clerk]).await;
+    }
+    let first = bed.broker.users(&bed.admin(), &UserFilter::default()).await.unwrap();
+    assert_eq!((first.items.len(), first.next.as_deref()), (50, Some("user49")));
+    let rest = UserFilter { search: String::new(), after: first.next };
+    let rest = bed.broker.users(&bed.admin(), &rest).await.unwrap();
+    assert_eq!((rest.items.len(), rest.next), (1, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_changes_the_own_rights() {
+    let settings = PeopleSettings { totp: broker::TotpPolicy::Optional, ..PeopleSettings::default() };
+    let bed = Bed::new(None, settings).await;
+    let invited = bed.invites("adam", &[Role::Admin]).await;
+    let begun = bed.broker.begin_set_up(&invited.secret).await.unwrap();
+    let (open, _) = bed.broker.set_up(&begun.token, PASSWORD, "").await.unwrap();
+    let adam = bed.broker.visit(&open.token).await.unwrap().unwrap();
+    let (id, version) = (adam.user.id, adam.user.version);
+    for change in [
+        UserChange { roles: Some(vec![Role::Admin, Role::Cashier]), ..UserChange::default() },
+        UserChange { state: Some(UserState::Disabled), ..UserChange::default() },
+    ] {
+        assert_eq!(code(bed.broker.change_user(&adam.caller, id, version, &change).await), "user.own-rights");
+    }
+    assert_eq!(code(bed.broker.reset_user(&adam.caller, id).await), "user.own-rights");
+    let name = UserChange { name: Some("Adam Muster".into()), ..UserChange::default() };
+    assert_eq!(code(bed.broker.change_user(&adam.caller, id, version, &name).await), "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_four_eyes_what_raises_rights_is_asked_for_and_then_carried_out() {
+    let settings = PeopleSettings { four_eyes: true, ..PeopleSettings::default() };
+    let bed = Bed::new(None, settings).await;
+    let admin = bed.admin();
+    let with_role = bed.broker.create_user(&admin, new_user("erika", &[Role::Clerk])).await;
+    assert_eq!(code(with_role), "user.needs-approval");
+    let user = bed.broker.create_user(&admin, new_user("erika", &[])).await.unwrap().user;
+    let change = UserChange { roles: Some(vec![Role::Clerk]), ..UserChange::default() };
+    assert_eq!(code(bed.broker.change_user(&admin, user.id, 1, &change).await), "user.needs-approval");
+    assert_eq!(code(bed.broker.check_user_change(&admin, user.id, 1, &change).await), "done");
+    assert_eq!(bed.broker.user(&admin, user.id).await.unwrap().roles, []);
+    let mut work = Work::new();
+    let kept = json!(change);
+    bed.broker.carry_out_user(&mut work, "soest", user.id, &kept, &command_line()).await.unwrap();
+    let foreign = bed.broker.carry_out_user(&mut work, "unna", user.id, &kept, &command_line()).await;
+    assert_eq!(code(foreign), "model.not-found");
+    let strange = json!({ "password": "x" });
+    let strange = bed.broker.carry_out_user(&mut work, "soest", user.id, &strange, &command_line()).await;
+    assert_eq!(code(strange), "model.invalid");
+    // Less is done at once, and so is an initial secret for whoever has no password yet.
+    assert_eq!(code(bed.broker.reset_user(&admin, user.id).await), "done");
+    let (clerk, _) = bed.clerk("max").await;
+    assert_eq!(code(bed.broker.reset_user(&admin, clerk.id).await), "user.needs-approval");
+    let version = bed.broker.user(&admin, clerk.id).await.unwrap().version;
+    let less = UserChange { roles: Some(vec![]), ..UserChange::default() };
+    assert_eq!(code(bed.broker.change_user(&admin, clerk.id, version, &less).await), "done");
+    assert!(admin.may(Action::ManageUsers).is_ok());
+    assert_eq!(bed.told(EventKind::UserChanged).await.len(), 5);
+}

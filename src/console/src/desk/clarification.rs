@@ -1,0 +1,381 @@
+//! A message that waits for a human: which rule keeps it, where, who has to act, what was tried, what may be done now. Once it goes on,
+//! the same page says where it is.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use broker::Error;
+use maud::{Markup, html};
+use model::clarification::{Act, Attempt, Clarification, Side, leading};
+use model::message::{Direction, Finding, Severity};
+use model::rights::Action;
+use model::{Authority, Id, Message};
+
+use super::document::download;
+use super::parts::{Asked, all_units, answer, id, just_done, moment, size, unit_name};
+use super::{line, mend, words};
+use crate::Console;
+use crate::form::Form;
+use crate::page::{self, Look};
+use crate::visit::Visit;
+
+/// Findings that are written out.
+const FINDINGS: usize = 100;
+
+/// `GET /console/clarifications/{id}`.
+pub(super) async fn show(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(message): Path<String>,
+    asked: Asked,
+) -> Response {
+    let told = just_done(&look, &asked);
+    answer(&look, try_show(&console, &look, &visit, (&message, told)).await)
+}
+
+/// The page of a message, with something said at its top.
+pub(super) async fn try_show(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    (text, told): (&str, Markup),
+) -> Result<Response, Error> {
+    let id = id(text)?;
+    let message = console.broker.message(&visit.caller, id).await?;
+    let waits = match console.broker.clarification(&visit.caller, id).await {
+        Ok(found) => Some(found),
+        Err(Error::Model(model::Error::NotFound { .. })) => None,
+        Err(error) => return Err(error),
+    };
+    let body = html! {
+        (told)
+        @match &waits {
+            Some((found, _)) => (why(look, found)),
+            None => (state_of(look, visit, &message)),
+        }
+        (facts(console, look, visit, &message))
+        @if let Some((found, _)) = &waits { (acts(console, look, visit, found)) }
+        (findings(look, &message))
+        @if let Some((_, attempts)) = &waits { (tried(look, attempts)) }
+        @if waits.is_none() { p { a href=(look.to("/desk")) { (look.of_two("Zurück zum Schreibtisch", "Back to the desk")) } } }
+    };
+    let title = match waits {
+        Some(_) => look.of_two("Klärungsfall: ", "To be clarified: "),
+        None => look.of_two("Nachricht: ", "Message: "),
+    };
+    Ok(page::page(look, &format!("{title}{}", name(look, &message)), &body))
+}
+
+/// What a message is called.
+pub(super) fn name(look: &Look, message: &Message) -> String {
+    let kind = message.identity.as_ref().map(|it| format!("{} {}", it.standard, it.message_type));
+    let kind = kind.or_else(|| message.file_name.clone());
+    let kind = kind.unwrap_or_else(|| look.of_two("unbekannte Nachricht", "unknown message").to_owned());
+    let way = match message.direction {
+        Direction::In => look.of_two("von", "from"),
+        Direction::Out => look.of_two("an", "to"),
+    };
+    match message.partner.parse::<Authority>() {
+        Ok(partner) => format!("{kind} {way} {partner}"),
+        Err(_) => format!("{kind} {way} {}", look.of_two("einem Verfahren", "a system")),
+    }
+}
+
+fn why(look: &Look, found: &Clarification) -> Markup {
+    let finding = found.message.report.as_ref().and_then(leading).filter(|it| it.rule == found.rule);
+    let sentence = |wanted: fn(&model::catalog::Sentence) -> &String| {
+        let text = model::catalog::sentence(&found.rule).map(wanted)?;
+        Some(finding.map_or_else(|| text.clone(), |it| it.filled(text)))
+    };
+    let side = match found.side {
+        Side::Sender => ("die absendende Stelle", "the sender"),
+        Side::Recipient => ("die empfangende Stelle", "the recipient"),
+        Side::Us => ("wir", "we"),
+    };
+    html! {
+        section.card {
+            h2 { (look.of_two("Warum wartet die Nachricht?", "Why does the message wait?")) }
+            @if let Some(text) = sentence(|it| &it.de) { p lang="de" { (text) } }
+            @if let Some(text) = sentence(|it| &it.en) { p.hint lang="en" { (text) } }
+            dl {
+                dt { (look.of_two("Regel", "Rule")) } dd.code { (found.rule) }
+                @if let Some(finding) = finding { dt { (look.of_two("Stelle", "Place")) } dd { (place(look, finding)) } }
+                dt { (look.of_two("Handeln muss", "Who has to act")) } dd { (look.of_two(side.0, side.1)) }
+                dt { (look.of_two("Seit", "Since")) } dd { (moment(look, found.since)) }
+            }
+        }
+    }
+}
+
+fn place(look: &Look, finding: &Finding) -> Markup {
+    html! {
+        @if let Some(file) = &finding.file { span.code { (file) } " " }
+        @if let Some(line) = finding.line { (look.of_two("Zeile ", "line ")) (line) " " }
+        @if let Some(path) = &finding.path { span.code { (path) } }
+        @if finding.file.is_none() && finding.line.is_none() && finding.path.is_none() {
+            (look.of_two("die Nachricht als Ganzes", "the message as a whole"))
+        }
+    }
+}
+
+/// Where a message is that does not wait; looked at again while it is on its way.
+fn state_of(look: &Look, visit: &Visit, message: &Message) -> Markup {
+    let moving = words::is_moving(message);
+    let here = look.to(&format!("/clarifications/{}/state", message.id));
+    let path = format!("/clarifications/{}/park", message.id);
+    html! {
+        div.card #state hx-get=[moving.then_some(&here)] hx-trigger=[moving.then_some("every 2s")] hx-swap=[moving.then_some("outerHTML")]
+            hx-headers=[moving.then_some(r#"{"amtsbote-polling":"1"}"#)] {
+            p role="status" { (words::shown(look, words::message(message))) }
+            @if moving {
+                progress aria-label=(look.of_two("wird verarbeitet", "being processed")) {}
+                p { a.button href=(look.to(&format!("/clarifications/{}", message.id))) { (look.of_two("Neu laden", "Reload")) } }
+                @if visit.caller.may(Action::ClearMessages).is_ok() {
+                    form method="post" action=(look.to(&path)) {
+                        (look.form_token())
+                        button type="submit" { (look.of_two("Beiseitelegen", "Put aside")) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `GET /console/clarifications/{id}/state`: the state alone, for the page that looks again; of a message that waits again, the way there.
+pub(super) async fn state(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(message): Path<String>,
+) -> Response {
+    let outcome = async { console.broker.message(&visit.caller, id(&message)?).await };
+    match outcome.await {
+        Ok(message) => {
+            let kind = [("content-type", "text/html; charset=utf-8"), ("cache-control", "no-store")];
+            let mut shown = state_of(&look, &visit, &message).into_string();
+            if message.state == model::MessageState::Parked {
+                let href = look.to(&format!("/clarifications/{}", message.id));
+                let text =
+                    look.of_two("Die Nachricht wartet wieder: ansehen", "The message waits again: show");
+                shown.push_str(&html! { p { a.button href=(href) { (text) } } }.into_string());
+            }
+            (kind, shown).into_response()
+        }
+        Err(error) => page::failed(&look, &error),
+    }
+}
+
+fn facts(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Markup {
+    let reads = visit.caller.may(Action::ReadContent).is_ok();
+    html! {
+        dl.card {
+            dt { (look.of_two("Partner", "Partner")) } dd.code { (message.partner) }
+            @if let Some(identity) = &message.identity {
+                dt { (look.of_two("Standard", "Standard")) } dd { (identity.standard) " " (identity.version) }
+                dt { (look.of_two("Nachrichtentyp", "Type")) } dd { (identity.message_type) }
+            }
+            dt { (look.of_two("Eingang", "Received")) } dd { (moment(look, message.received_at)) }
+            dt { (look.of_two("Einheit", "Unit")) } dd { (unit_name(&all_units(console, visit), &message.unit)) }
+            @if let Some(payload) = &message.payload {
+                dt { (look.of_two("Datei", "File")) }
+                dd { (message.file_name.as_deref().unwrap_or("–")) " (" (size(look, payload.size)) ") "
+                    @if reads { a href=(look.to(&format!("/clarifications/{}/file", message.id))) {
+                        (look.of_two("herunterladen", "download"))
+                    } }
+                }
+            }
+            @if message.test { dt { (look.of_two("Test", "Test")) } dd { (look.of_two("Testnachricht", "test message")) } }
+        }
+    }
+}
+
+/// What a check found, as a list.
+pub(super) fn found(look: &Look, findings: &[Finding], more: u64) -> Markup {
+    let left = (findings.len().saturating_sub(FINDINGS) as u64).saturating_add(more);
+    html! {
+        ul { @for finding in findings.iter().take(FINDINGS) {
+            @let (class, german, english) = match finding.severity {
+                Severity::Error => ("bad", "Fehler", "error"),
+                Severity::Warning => ("warn", "Warnung", "warning"),
+                Severity::Info => ("", "Hinweis", "note"),
+            };
+            li { (words::shown(look, (class, german, english))) " "
+                (finding.filled(&words::meaning(look, &finding.rule))) " " span.code { "(" (finding.rule) ")" } br; (place(look, finding)) }
+        } }
+        @if left > 0 { p.hint { (look.of_two("und weitere: ", "and more: ")) (left) } }
+    }
+}
+
+fn findings(look: &Look, message: &Message) -> Markup {
+    let Some(report) = message.report.as_ref().filter(|it| !it.findings.is_empty()) else { return html! {} };
+    html! { section { h2 { (look.of_two("Befunde", "Findings")) } (found(look, &report.findings, report.more)) } }
+}
+
+fn tried(look: &Look, attempts: &[Attempt]) -> Markup {
+    html! {
+        section {
+            h2 { (look.of_two("Bisher versucht", "Tried so far")) }
+            @if attempts.is_empty() { (page::empty(look.of_two("Noch nichts.", "Nothing yet."))) }
+            ul.line { @for attempt in attempts.iter().rev().take(FINDINGS) {
+                @let what = words::event(attempt.kind);
+                li {
+                    (moment(look, attempt.at)) " · " strong { (look.of_two(what.0, what.1)) }
+                    " " span.hint { "(" (line::actor(look, &attempt.actor.kind)) ")" }
+                    @if let Some(code) = &attempt.code { " " (words::meaning(look, code)) }
+                    @if let Some(note) = &attempt.note { br; (note) }
+                }
+            } }
+        }
+    }
+}
+
+fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) -> Markup {
+    let may = console.broker.acts(&visit.caller, found);
+    let path = |act: &str| look.to(&format!("/clarifications/{}/{act}", found.message.id));
+    html! {
+        section {
+            h2 { (look.of_two("Was tun?", "What to do?")) }
+            @if may.is_empty() { (page::empty(look.of_two(
+                "Sie dürfen diese Nachricht ansehen, aber nicht über sie entscheiden.",
+                "You may see this message, but not decide about it.",
+            ))) }
+            @if may.contains(&Act::Repair) { (mend::form(look, found.message.id)) }
+            @if may.contains(&Act::Resend) { div.card {
+                h3 { (look.of_two("Erneut versuchen", "Try again")) }
+                p.hint { (look.of_two("So, wie sie ist: wenn inzwischen behoben ist, was im Weg war.", "As it is: if what was in the way is mended meanwhile.")) }
+                form method="post" action=(path("resend")) {
+                    (look.form_token()) (note(look, "note-resend"))
+                    button type="submit" { (look.of_two("Erneut versuchen", "Try again")) }
+                }
+            } }
+            @if may.contains(&Act::Return) { div.card {
+                h3 { (look.of_two("Zurückgeben", "Return")) }
+                p.hint { (look.of_two(
+                    "Technisch, an die absendende Stelle. Das ist keine Ablehnung in der Sache. Die Notiz bleibt im Haus.",
+                    "Technically, to the sender. It is no decision on the merits. The note stays in the house.",
+                )) }
+                form method="post" action=(path("return")) {
+                    (look.form_token())
+                    fieldset {
+                        legend { (look.of_two("Grund für die absendende Stelle", "Reason told to the sender")) }
+                        div.choice { input #rule-found type="radio" name="rule" value=(found.rule) checked;
+                            label for="rule-found" { (words::meaning(look, &found.rule)) } }
+                        div.choice { input #rule-hand type="radio" name="rule" value="message.returned-by-hand";
+                            label for="rule-hand" { (words::meaning(look, "message.returned-by-hand")) } }
+                    }
+                    (note(look, "note-return"))
+                    button.grave type="submit" { (look.of_two("Zurückgeben", "Return")) }
+                }
+            } }
+            @if may.contains(&Act::Forward) { div.card {
+                h3 { (look.of_two("An die zuständige Behörde weiterleiten", "Forward to the competent authority")) }
+                form method="post" action=(path("forward")) {
+                    (look.form_token())
+                    label for="to" { (look.of_two("Behörde in diesem Haus", "Authority of this house")) }
+                    select #to name="to" required {
+                        option value="" { (look.of_two("bitte wählen", "please choose")) }
+                        @for (key, name) in authorities(console, &found.message) { option value=(key) { (name) } }
+                    }
+                    (note(look, "note-forward"))
+                    button type="submit" { (look.of_two("Weiterleiten", "Forward")) }
+                }
+            } }
+        }
+    }
+}
+
+/// A field for why, seen by colleagues.
+pub(super) fn note(look: &Look, id: &str) -> Markup {
+    html! {
+        label for=(id) { (look.of_two("Notiz für Kolleginnen und Kollegen (freiwillig)", "Note for colleagues (optional)")) }
+        input id=(id) type="text" name="note" maxlength=(broker::NOTE_CHARS);
+    }
+}
+
+fn authorities(console: &Console, message: &Message) -> Vec<(String, String)> {
+    let all = console.broker.house().tenants().flat_map(|tenant| &tenant.authorities);
+    let others = all.filter(|it| it.key != message.authority && it.key.as_str() != message.partner);
+    others.map(|it| (it.key.to_string(), format!("{} ({})", it.name, it.key))).collect()
+}
+
+/// `GET /console/clarifications/{id}/file`.
+pub(super) async fn file(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(message): Path<String>,
+) -> Response {
+    let outcome = async {
+        let (message, _, payload) = console.broker.message_content(&visit.caller, id(&message)?).await?;
+        Ok(download(&payload, message.file_name.as_deref().unwrap_or("nachricht")))
+    };
+    answer(&look, outcome.await)
+}
+
+/// `POST /console/clarifications/{id}/resend`.
+pub(super) async fn resend(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(message): Path<String>,
+    form: Form,
+) -> Response {
+    let outcome =
+        async { console.broker.resend(&visit.caller, id(&message)?, form.given("note"), None).await };
+    onward(&look, outcome.await, "resent")
+}
+
+/// `POST /console/clarifications/{id}/return`.
+pub(super) async fn give_back(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(message): Path<String>,
+    form: Form,
+) -> Response {
+    let (rule, note) = (form.given("rule"), form.given("note"));
+    let outcome =
+        async { console.broker.return_by_hand(&visit.caller, id(&message)?, rule, note, None).await };
+    onward(&look, outcome.await, "returned")
+}
+
+/// `POST /console/clarifications/{id}/forward`.
+pub(super) async fn forward(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(message): Path<String>,
+    form: Form,
+) -> Response {
+    let outcome = async {
+        let to: Authority = form.field("to").parse().map_err(|_| Error::UnknownAuthority)?;
+        console.broker.forward(&visit.caller, id(&message)?, &to, form.given("note"), None).await
+    };
+    onward(&look, outcome.await, "forwarded")
+}
+
+/// `POST /console/clarifications/{id}/park`.
+pub(super) async fn park(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(message): Path<String>,
+    form: Form,
+) -> Response {
+    let outcome =
+        async { console.broker.park_by_hand(&visit.caller, id(&message)?, form.given("note"), None).await };
+    onward(&look, outcome.await, "parked")
+}
+
+fn onward(look: &Look, outcome: Result<Message, Error>, done: &str) -> Response {
+    match outcome {
+        Ok(message) => look.onward(&at(message.id, done)),
+        Err(error) => page::failed(look, &error),
+    }
+}
+
+/// The page of a message after an act.
+pub(super) fn at(message: Id, done: &str) -> String {
+    format!("/clarifications/{message}?done={done}")
+}

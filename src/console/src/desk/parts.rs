@@ -1,0 +1,208 @@
+//! What the pages of the desk have in common: what was asked for, whose units these are, times in words, links, paging.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::Response;
+use broker::Error;
+use maud::{Markup, html};
+use model::{Id, Record, RecordKind, Timestamp};
+
+use crate::Console;
+use crate::page::{self, Look};
+use crate::visit::Visit;
+
+/// Rows of one page of a list.
+pub(super) const ROWS: u32 = 50;
+
+/// What is said of one page alone.
+const BOUND: [&str; 5] = ["lang", "after", "from", "before", "done"];
+
+/// What the address of a page asks for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked(Vec<(String, String)>);
+
+impl Asked {
+    /// What is said of `name`; absent if nothing is.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim());
+        found.filter(|value| !value.is_empty())
+    }
+
+    /// The record behind which the page begins.
+    pub(super) fn after(&self) -> Option<Id> {
+        self.get("after").and_then(|text| text.parse().ok())
+    }
+
+    /// The same page with `name` said otherwise, or not at all; without where it begins.
+    pub(super) fn with(&self, path: &str, name: &str, value: Option<&str>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (known, kept) in &self.0 {
+            if known != name && !BOUND.contains(&known.as_str()) && !kept.is_empty() {
+                query.append_pair(known, kept);
+            }
+        }
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+        let query = query.finish();
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Asked(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+    }
+}
+
+/// The page, or what stands in its place.
+pub(super) fn answer(look: &Look, outcome: Result<Response, Error>) -> Response {
+    outcome.unwrap_or_else(|error| page::failed(look, &error))
+}
+
+/// The id in a path. What is none names nothing.
+pub(super) fn id(text: &str) -> Result<Id, Error> {
+    text.parse().map_err(|_| model::Error::NotFound { kind: "record" }.into())
+}
+
+/// Units of the visitor's tenant: id and name.
+pub(super) fn all_units(console: &Console, visit: &Visit) -> Vec<(String, String)> {
+    let mut tenants = console.broker.house().tenants();
+    let Some(tenant) = tenants.find(|tenant| tenant.id == visit.caller.scope.tenant) else { return vec![] };
+    tenant.units.iter().map(|unit| (unit.id.clone(), unit.name.clone())).collect()
+}
+
+/// Those that the visitor works in.
+pub(super) fn own_units(console: &Console, visit: &Visit) -> Vec<(String, String)> {
+    let mut units = all_units(console, visit);
+    units.retain(|(unit, _)| visit.caller.scope.units.covers(Some(unit)));
+    units
+}
+
+/// The name of a unit, and its id.
+pub(super) fn unit_name(units: &[(String, String)], id: &str) -> String {
+    let known = units.iter().find(|(unit, _)| unit == id);
+    known.map_or_else(|| id.to_owned(), |(unit, name)| format!("{name} ({unit})"))
+}
+
+/// A choice of units; the first entry stands for none.
+pub(super) fn unit_choice(
+    look: &Look,
+    units: &[(String, String)],
+    (field, none): (&str, &str),
+    chosen: Option<&str>,
+) -> Markup {
+    html! {
+        div {
+            label for=(field) { (look.of_two("Organisationseinheit", "Unit")) }
+            select id=(field) name=(field) {
+                option value="" { (none) }
+                @for (unit, name) in units {
+                    option value=(unit) selected[chosen == Some(unit)] { (name) " (" (unit) ")" }
+                }
+            }
+        }
+    }
+}
+
+/// Day and time of a moment, for people and machines.
+pub(super) fn moment(look: &Look, at: Timestamp) -> Markup {
+    html! { time datetime=(at) { (look.words.date(at)) ", " (look.words.clock(at)) } }
+}
+
+/// When something has to be done, in words, seen from now.
+pub(super) fn due(look: &Look, now: Timestamp, due: Timestamp) -> Markup {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let (today, day) = (look.words.date(now), look.words.date(due));
+    let (state, text) = if due < now {
+        ("state bad", look.of_two("überfällig seit ", "overdue since ").to_owned() + &day)
+    } else if day == today {
+        ("state warn", look.of_two("heute, ", "today, ").to_owned() + &look.words.clock(due))
+    } else if day == look.words.date(now.plus(DAY)) {
+        ("state warn", look.of_two("morgen, ", "tomorrow, ").to_owned() + &look.words.clock(due))
+    } else {
+        ("state", look.of_two("bis ", "by ").to_owned() + &day)
+    };
+    html! { span class=(state) { (text) } }
+}
+
+/// A number of bytes as people read it.
+pub(super) fn size(look: &Look, bytes: u64) -> String {
+    let (number, unit) = match bytes {
+        ..1_000 => return format!("{bytes} Byte"),
+        1_000..1_000_000 => (bytes / 100, "kB"),
+        1_000_000..1_000_000_000 => (bytes / 100_000, "MB"),
+        _ => (bytes / 100_000_000, "GB"),
+    };
+    let point = look.of_two(",", ".");
+    format!("{}{point}{} {unit}", number / 10, number % 10)
+}
+
+/// Where a record has its page.
+pub(super) fn path_of(kind: RecordKind, id: Id) -> Option<String> {
+    let place = match kind {
+        RecordKind::CaseFile | RecordKind::Case => "cases",
+        RecordKind::Document => "documents",
+        RecordKind::Task => "tasks",
+        RecordKind::Interaction => "post",
+        RecordKind::Dispatch => "dispatches",
+        RecordKind::Payment => "payments",
+        RecordKind::Exchange | RecordKind::Decision | RecordKind::Claim => return None,
+    };
+    Some(format!("/{place}/{id}"))
+}
+
+/// Title of a case or document as a link to its page.
+pub(super) fn titled(look: &Look, record: &Record) -> Markup {
+    let description = record.description();
+    let title = description.map(|it| it.title.trim()).filter(|title| !title.is_empty());
+    let title = title.unwrap_or(look.of_two("ohne Titel", "without a title"));
+    let reference = description.and_then(|it| it.record_reference.as_deref());
+    html! {
+        @if let Some(path) = path_of(record.kind(), record.meta().id) { a href=(look.to(&path)) { (title) } }
+        @if let Some(reference) = reference { " " span.code { (reference) } }
+    }
+}
+
+/// The way to the next page of a list.
+pub(super) fn next_page(look: &Look, asked: &Asked, path: &str, next: Option<Id>) -> Markup {
+    html! {
+        @if let Some(next) = next {
+            p { a.button rel="next" href=(look.to(&asked.with(path, "after", Some(&next.to_string())))) {
+                (look.of_two("Weitere anzeigen", "Show more"))
+            } }
+        }
+    }
+}
+
+/// What was done by the act that led here.
+pub(super) fn just_done(look: &Look, asked: &Asked) -> Markup {
+    let text = match asked.get("done") {
+        Some("taken") => ("Sie haben die Aufgabe übernommen.", "You have taken the task."),
+        Some("handed-on") => ("Weitergegeben.", "Handed on."),
+        Some("completed") => ("Erledigt.", "Done."),
+        Some("filed") => ("Zugeordnet.", "Filed."),
+        Some("dismissed") => ("Ohne Vorgang abgelegt.", "Put away without a case."),
+        Some("resent") => ("Wird erneut verarbeitet.", "It is processed again."),
+        Some("mended") => (
+            "Die berichtigte Datei wurde übernommen und wird verarbeitet.",
+            "The mended file was taken over and is being processed.",
+        ),
+        Some("returned") => ("Zurückgegeben.", "Returned."),
+        Some("forwarded") => ("Weitergeleitet.", "Forwarded."),
+        Some("parked") => ("Beiseitegelegt.", "Put aside."),
+        Some("decided") => ("Entschieden.", "Decided."),
+        Some("asked") => {
+            ("Festgehalten. Eine zweite Person muss zustimmen.", "Noted. A second person has to agree.")
+        }
+        Some("agreed") => ("Zugestimmt.", "Agreed."),
+        _ => return html! {},
+    };
+    page::done(look.of_two(text.0, text.1))
+}

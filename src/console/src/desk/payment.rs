@@ -1,0 +1,320 @@
+//! One payment, followed as one line of time: claim, payment, what its provider said, bookings, files for the cash system. Contradictions
+//! are decided and refunds are asked for here; a second person agrees.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use broker::{Error, Page};
+use maud::{Markup, html};
+use model::payment::record::{Cleared, Clearing, Decision};
+use model::payment::{Booking, Claim, Payment, Refund, RefundStatus};
+use model::rights::Action;
+use model::{Event, Id, Record, RecordKind, Timestamp};
+
+use super::parts::{Asked, answer, id, just_done, moment, titled};
+use super::payments::{payment_of, provider};
+use super::{line, post, words};
+use crate::Console;
+use crate::form::Form;
+use crate::page::{self, Look};
+use crate::visit::Visit;
+
+/// Events of claim and payment that are shown, of each.
+const EVENTS: u32 = 200;
+/// Longest reason of a refund, in characters.
+const REASON: usize = 200;
+
+/// `GET /console/payments/{id}`.
+pub(super) async fn show(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(payment): Path<String>,
+    asked: Asked,
+) -> Response {
+    answer(&look, try_show(&console, &look, &visit, (&payment, &asked)).await)
+}
+
+async fn try_show(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    (text, asked): (&str, &Asked),
+) -> Result<Response, Error> {
+    let caller = &visit.caller;
+    let found = console.broker.record(caller, RecordKind::Payment, id(text)?).await?;
+    let Some(payment) = payment_of(found) else {
+        return Err(model::Error::NotFound { kind: "payment" }.into());
+    };
+    let claim = match console.broker.record(caller, RecordKind::Claim, payment.claim_id).await {
+        Ok(Record::Claim(claim)) => Some(claim),
+        Ok(_) | Err(Error::Model(model::Error::NotFound { .. })) => None,
+        Err(error) => return Err(error),
+    };
+    let case = match &claim {
+        Some(claim) => post::seen(console, visit, claim.case_id).await?,
+        None => None,
+    };
+    let page = Page::first(EVENTS);
+    let mut events = console.broker.record_timeline(caller, payment.meta.id, &page).await?;
+    let mut bookings = vec![];
+    if let Some(claim) = &claim {
+        events.extend(console.broker.record_timeline(caller, claim.meta.id, &page).await?);
+        bookings = console.broker.claim_bookings(caller, claim.meta.id).await?;
+        bookings.retain(|(it, _)| it.payment_id.is_none_or(|paid| paid == payment.meta.id));
+    }
+    let decides = caller.may(Action::DecideMoney).is_ok();
+    let body = html! {
+        (just_done(look, asked))
+        (facts(look, &payment, claim.as_ref(), case.as_ref()))
+        @if let Some(clearing) = &payment.clearing { (contradiction(look, visit, &payment, clearing)) }
+        (decided(look, &payment.cleared))
+        (refunds(look, visit, &payment))
+        @if decides && payment.refundable_cents() > 0 { (refund_form(look, &payment)) }
+        (trail(look, events.into_iter().map(|(_, event)| event).collect(), &bookings))
+    };
+    let title =
+        look.of_two("Zahlung über ", "Payment of ").to_owned() + &look.words.amount(payment.amount_cents);
+    Ok(page::page(look, &title, &body))
+}
+
+fn facts(look: &Look, it: &Payment, claim: Option<&Claim>, case: Option<&Record>) -> Markup {
+    let amount = |cents| look.words.amount(cents);
+    html! {
+        dl.card {
+            dt { (look.of_two("Stand", "State")) } dd { (words::shown(look, words::payment(it.status))) }
+            @if let Some(claim) = claim {
+                dt { (look.of_two("Forderung", "Claim")) }
+                dd { (claim.purpose) ", " (amount(claim.amount_cents)) " " (words::shown(look, words::claim(claim.status))) }
+                dt { (look.of_two("Kassenzeichen", "Cash reference")) }
+                dd.code { (claim.cash_reference.as_deref().or(it.cash_reference.as_deref()).unwrap_or("–")) }
+            }
+            @if let Some(case) = case { dt { (look.of_two("Vorgang", "Case")) } dd { (titled(look, case)) } }
+            dt { (look.of_two("Anbieter", "Provider")) } dd { (provider(look, &it.provider))
+                @if let Some(method) = &it.method { " (" (method) ")" } }
+            @if let Some(reference) = &it.reference {
+                dt { (look.of_two("Kennung beim Anbieter", "Provider's reference")) } dd.code { (reference) }
+            }
+            dt { (look.of_two("Bezahlt", "Paid")) } dd { (amount(it.paid_cents))
+                @if let Some(at) = it.paid_at { ", " (moment(look, at)) } }
+            @if it.refunded_cents > 0 { dt { (look.of_two("Erstattet", "Given back")) } dd { (amount(it.refunded_cents)) } }
+            @if it.charged_back_cents > 0 { dt { (look.of_two("Zurückgebucht", "Charged back")) } dd { (amount(it.charged_back_cents)) } }
+            @if let Some(code) = &it.failure { dt { (look.of_two("Grund", "Reason")) } dd { (words::meaning(look, code)) } }
+            @if let Some(line) = &it.settled_by {
+                dt { (look.of_two("Eingegangen mit Umsatz", "Arrived with statement line")) } dd.code { (line) }
+            }
+        }
+    }
+}
+
+fn decision(look: &Look, decision: Decision) -> &'static str {
+    match decision {
+        Decision::Keep => look.words.of("Es bleibt, wie es hier steht", "It stays as it stands here"),
+        Decision::Accept => {
+            look.words.of("Es ist so, wie die andere Seite sagt", "It is as the other side says")
+        }
+    }
+}
+
+fn contradiction(look: &Look, visit: &Visit, it: &Payment, clearing: &Clearing) -> Markup {
+    let decides = visit.caller.may(Action::DecideMoney).is_ok();
+    let own = clearing.asked.is_some_and(|asked| asked.by.to_string() == visit.caller.actor.id);
+    let path = format!("/payments/{}/clearing", it.meta.id);
+    html! {
+        section.card {
+            h2 { (look.of_two("Hier widerspricht sich etwas", "Something contradicts here")) }
+            p { (words::meaning(look, clearing.reason.code())) }
+            dl {
+                dt { (look.of_two("Seit", "Since")) } dd { (moment(look, clearing.since)) }
+                @if let Some(cents) = clearing.amount_cents {
+                    dt { (look.of_two("Die andere Seite nennt", "The other side names")) } dd { (look.words.amount(cents)) }
+                }
+                @if !it.contradictions.is_empty() {
+                    dt { (look.of_two("Danach warten", "Waiting behind it")) } dd { (it.contradictions.len()) }
+                }
+            }
+            @if let Some(asked) = clearing.asked {
+                p { strong { (look.of_two("Vorgeschlagen: ", "Proposed: ")) (decision(look, asked.decision)) } " "
+                    (if own { look.of_two("Eine zweite Person muss dasselbe entscheiden.", "A second person has to decide the same.") }
+                     else { look.of_two("Entscheiden Sie dasselbe, gilt es.", "If you decide the same, it counts.") }) }
+            }
+            @if decides {
+                form method="post" action=(look.to(&path)) {
+                    (look.form_token())
+                    fieldset {
+                        legend { (look.of_two("Ihre Entscheidung", "Your decision")) }
+                        div.choice { input #keep type="radio" name="decision" value="keep" required;
+                            label for="keep" { (decision(look, Decision::Keep)) } }
+                        div.choice { input #accept type="radio" name="decision" value="accept";
+                            label for="accept" { (decision(look, Decision::Accept)) } }
+                    }
+                    button.main type="submit" { (look.of_two("Entscheiden", "Decide")) }
+                }
+            } @else { p.hint { (look.of_two("Darüber entscheidet die Kasse.", "The cash office decides about it.")) } }
+        }
+    }
+}
+
+fn decided(look: &Look, cleared: &[Cleared]) -> Markup {
+    html! { @if !cleared.is_empty() { section {
+        h2 { (look.of_two("Entschieden", "Decided")) }
+        ul.line { @for it in cleared { li {
+            (moment(look, it.at)) " · " (words::meaning(look, it.reason.code())) " " strong { (decision(look, it.decision)) }
+        } } }
+    } } }
+}
+
+fn refunds(look: &Look, visit: &Visit, it: &Payment) -> Markup {
+    let decides = visit.caller.may(Action::DecideMoney).is_ok();
+    let may_agree = |refund: &Refund| {
+        decides
+            && refund.status == RefundStatus::Asked
+            && refund.asked_by.to_string() != visit.caller.actor.id
+    };
+    html! { @if !it.refunds.is_empty() { section {
+        h2 { (look.of_two("Erstattungen", "Refunds")) }
+        @for refund in &it.refunds { div.card {
+            p { strong { (look.words.amount(refund.amount_cents)) } " " (words::shown(look, words::refund(refund.status))) " "
+                (moment(look, refund.asked_at)) }
+            p { (refund.reason) }
+            @if may_agree(refund) {
+                form method="post" action=(look.to(&format!("/payments/{}/refunds/{}/agreement", it.meta.id, refund.id))) {
+                    (look.form_token())
+                    button.main type="submit" { (look.of_two("Zustimmen und auszahlen", "Agree and pay out")) }
+                }
+            } @else if refund.status == RefundStatus::Asked {
+                p.hint { (look.of_two("Eine zweite Person der Kasse muss zustimmen.", "A second person of the cash office has to agree.")) }
+            }
+        } }
+    } } }
+}
+
+fn refund_form(look: &Look, it: &Payment) -> Markup {
+    html! { details.card {
+        summary { (look.of_two("Erstattung beantragen", "Ask for a refund")) }
+        form method="post" action=(look.to(&format!("/payments/{}/refunds", it.meta.id))) {
+            (look.form_token())
+            label for="amount" { (look.of_two("Betrag in Euro", "Amount in euros")) }
+            p.hint #amount-hint { (look.of_two("Höchstens ", "At most ")) (look.words.amount(it.refundable_cents())) }
+            input #amount type="text" inputmode="decimal" name="amount" required aria-describedby="amount-hint";
+            label for="reason" { (look.of_two("Grund, ohne personenbezogene Daten", "Reason, without personal data")) }
+            input #reason type="text" name="reason" required maxlength=(REASON);
+            button type="submit" { (look.of_two("Beantragen", "Ask")) }
+        }
+    } }
+}
+
+/// Everything that happened, in the order of time: what claim and payment went through, and what the cash office was told.
+fn trail(look: &Look, events: Vec<Event>, bookings: &[(Booking, Option<u64>)]) -> Markup {
+    let of_events = events.iter().map(|event| (event.at, 0, line::entry(look, event)));
+    let of_bookings = bookings.iter().map(|(it, file)| (it.at, 1, booking(look, it, *file)));
+    let mut all: Vec<(Timestamp, u8, Markup)> = of_events.chain(of_bookings).collect();
+    all.sort_by_key(|(at, rank, _)| (*at, *rank));
+    html! { section {
+        h2 { (look.of_two("Verlauf: Forderung, Zahlung, Kasse", "Time line: claim, payment, cash office")) }
+        ul.line { @for (_, _, entry) in &all { (entry) } }
+    } }
+}
+
+fn booking(look: &Look, it: &Booking, file: Option<u64>) -> Markup {
+    let kind = words::booking(it.kind);
+    html! { li {
+        (moment(look, it.at)) " · " strong { (look.of_two(kind.0, kind.1)) } " " (look.words.amount(it.amount_cents)) " "
+        (words::shown(look, words::booked(it.state)))
+        @if let Some(file) = file { " " (look.of_two("Datei Nr. ", "file no. ")) (file) " " span.code { (it.account) } }
+    } }
+}
+
+/// `POST /console/payments/{id}/clearing`.
+pub(super) async fn clear(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(payment): Path<String>,
+    form: Form,
+) -> Response {
+    let decision = match form.field("decision") {
+        "keep" => Decision::Keep,
+        "accept" => Decision::Accept,
+        _ => return page::failed(&look, &model::Error::Invalid { field: "decision" }.into()),
+    };
+    let outcome =
+        async { console.broker.decide_clearing(&visit.caller, id(&payment)?, decision, None).await };
+    let asks = |it: &Payment| it.clearing.is_some_and(|clearing| clearing.asked.is_some());
+    match outcome.await {
+        Ok(it) => onward(&look, it.meta.id, if asks(&it) { "asked" } else { "decided" }),
+        Err(error) => page::failed(&look, &error),
+    }
+}
+
+/// `POST /console/payments/{id}/refunds`.
+pub(super) async fn ask_refund(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(payment): Path<String>,
+    form: Form,
+) -> Response {
+    let outcome = async {
+        let amount = cents(form.field("amount")).ok_or(model::Error::Invalid { field: "amountCents" })?;
+        let reason = form.field("reason").to_owned();
+        console.broker.ask_refund(&visit.caller, id(&payment)?, amount, reason, None).await
+    };
+    match outcome.await {
+        Ok(it) => onward(&look, it.meta.id, "asked"),
+        Err(error) => page::failed(&look, &error),
+    }
+}
+
+/// `POST /console/payments/{id}/refunds/{refund}/agreement`.
+pub(super) async fn agree_refund(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path((payment, refund)): Path<(String, String)>,
+    _form: Form,
+) -> Response {
+    let outcome =
+        async { console.broker.agree_refund(&visit.caller, id(&payment)?, id(&refund)?, None).await };
+    match outcome.await {
+        Ok(it) => onward(&look, it.meta.id, "agreed"),
+        Err(error) => page::failed(&look, &error),
+    }
+}
+
+fn onward(look: &Look, payment: Id, done: &str) -> Response {
+    look.onward(&format!("/payments/{payment}?done={done}"))
+}
+
+/// Cents of an amount as people write it: `12,34`, `12.34` or `12`.
+fn cents(text: &str) -> Option<i64> {
+    let text = text.trim().trim_end_matches('€').trim();
+    let (euros, cents) = text.split_once([',', '.']).unwrap_or((text, "00"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(euros) || !is_number(cents) || cents.len() != 2 {
+        return None;
+    }
+    euros.parse::<i64>().ok()?.checked_mul(100)?.checked_add(cents.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_as_people_write_them() {
+        for (text, read) in [
+            ("12,34", Some(1_234)),
+            ("12.34 €", Some(1_234)),
+            ("12", Some(1_200)),
+            ("0,05", Some(5)),
+            ("1.234,56", None),
+            ("12,3", None),
+            ("-1", None),
+            ("", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(cents(text), read, "{text}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A task: what it is about, and taking it, handing it on, completing it.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use broker::{ChannelFilter, Error, Page};
+use maud::{Markup, html};
+use model::activity::Task;
+use model::command::{Change, Command};
+use model::{Id, Record, RecordKind};
+
+use super::parts::{
+    Asked, all_units, answer, id, just_done, moment, path_of, titled, unit_choice, unit_name,
+};
+use super::{board, words};
+use crate::Console;
+use crate::form::Form;
+use crate::page::{self, Look};
+use crate::visit::Visit;
+
+/// Longest result, in characters.
+const RESULT: usize = 10_000;
+/// Deliveries of one tree that are looked through.
+const DELIVERIES: u32 = 200;
+
+/// `GET /console/tasks/{id}`.
+pub(super) async fn show(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(task): Path<String>,
+    asked: Asked,
+) -> Response {
+    answer(&look, try_show(&console, &look, &visit, &task, &asked).await)
+}
+
+async fn read(console: &Console, visit: &Visit, text: &str) -> Result<Task, Error> {
+    match console.broker.record(&visit.caller, RecordKind::Task, id(text)?).await? {
+        Record::Task(task) => Ok(task),
+        _ => Err(model::Error::NotFound { kind: "task" }.into()),
+    }
+}
+
+async fn try_show(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    text: &str,
+    asked: &Asked,
+) -> Result<Response, Error> {
+    let task = read(console, visit, text).await?;
+    let about = about(console, look, visit, &task).await?;
+    let delivery = delivery(console, look, visit, &task).await?;
+    let title = board::what(look, &task);
+    let units = all_units(console, visit);
+    let body = html! {
+        (just_done(look, asked))
+        dl.card {
+            dt { (look.of_two("Stand", "State")) } dd { (words::shown(look, words::task(task.status))) }
+            dt { (look.of_two("Bearbeitung", "Work")) } dd { (board::whose(look, visit, &task)) }
+            dt { (look.of_two("Frist", "Due")) } dd { (board::when(look, console.broker.now(), &task)) }
+            dt { (look.of_two("Seit", "Since")) } dd { (moment(look, task.meta.created_at)) }
+            dt { (look.of_two("Einheit", "Unit")) } dd { (unit_name(&units, &task.meta.unit)) }
+            @if let Some(by) = &task.requested_by {
+                dt { (look.of_two("Gefragt von", "Asked by")) } dd { (unit_name(&units, by)) }
+            }
+            @if let Some(code) = board::why(look, &task) {
+                dt { (look.of_two("Warum", "Why")) } dd { (code) }
+            }
+            dt { (look.of_two("Betrifft", "About")) } dd { (about) }
+            @if let Some(result) = &task.result {
+                dt { (look.of_two("Ergebnis", "Result")) } dd { (result) }
+            }
+        }
+        (delivery)
+        @if task.status.is_open() { (acts(look, &task, &units)) }
+    };
+    Ok(page::page(look, &title, &body))
+}
+
+/// Links to what the task is about, as far as the visitor may see it.
+async fn about(console: &Console, look: &Look, visit: &Visit, task: &Task) -> Result<Markup, Error> {
+    let record = match task.case_id {
+        Some(case) => match console.broker.require_visible(&visit.caller, case).await {
+            Ok(record) => Some(record),
+            Err(Error::Model(model::Error::NotFound { .. } | model::Error::Forbidden)) => None,
+            Err(error) => return Err(error),
+        },
+        None => None,
+    };
+    let link = |place: &str, id: Option<Id>| id.map(|id| look.to(&format!("/{place}/{id}")));
+    let nothing = record.is_none() && task.message_id.or(task.payment_id).or(task.task_id).is_none();
+    Ok(html! {
+        @if let Some(record) = &record { (named(look, record)) " " }
+        @if let Some(href) = link("clarifications", task.message_id) {
+            a href=(href) { (look.of_two("Nachricht", "Message")) } " "
+        }
+        @if let Some(href) = link("payments", task.payment_id) {
+            a href=(href) { (look.of_two("Zahlung", "Payment")) } " "
+        }
+        @if let Some(href) = link("tasks", task.task_id) {
+            a href=(href) { (look.of_two("Aufgabe", "Task")) }
+        }
+        @if nothing { "–" }
+    })
+}
+
+fn named(look: &Look, record: &Record) -> Markup {
+    let kind = words::kind(record.kind());
+    let kind = look.of_two(kind.0, kind.1);
+    html! {
+        @match (record.description(), path_of(record.kind(), record.meta().id)) {
+            (Some(_), _) => { (kind) " " (titled(look, record)) },
+            (None, Some(path)) => a href=(look.to(&path)) { (kind) },
+            (None, None) => (kind),
+        }
+    }
+}
+
+/// The delivery to an adapter that the task is about.
+async fn delivery(console: &Console, look: &Look, visit: &Visit, task: &Task) -> Result<Markup, Error> {
+    let filter = ChannelFilter { parked: Some(true), root: Some(task.meta.root), ..ChannelFilter::default() };
+    let page = Page::first(DELIVERIES);
+    let rows = match console.broker.channel_deliveries(&visit.caller, &filter, &page).await {
+        Ok(listed) => listed.items,
+        Err(Error::Model(model::Error::Forbidden)) => vec![],
+        Err(error) => return Err(error),
+    };
+    let found = rows.into_iter().find(|row| row.task == Some(task.meta.id));
+    Ok(html! { @if let Some(row) = found {
+        @let kind = words::kind(row.kind);
+        section.card {
+            h2 { (look.of_two("Übergabe, die nicht gelang", "Hand-over that failed")) }
+            dl {
+                dt { (look.of_two("An", "To")) } dd.code { (row.adapter) }
+                dt { (look.of_two("Was", "What")) } dd {
+                    @if let Some(path) = path_of(row.kind, row.record) { a href=(look.to(&path)) { (look.of_two(kind.0, kind.1)) } }
+                    @else { (look.of_two(kind.0, kind.1)) }
+                }
+                @if let Some(code) = &row.parked {
+                    dt { (look.of_two("Grund", "Reason")) } dd { (words::meaning(look, code)) " " span.code { "(" (code) ")" } }
+                }
+            }
+            p.hint { (look.of_two(
+                "Beheben Sie, was hier im Weg ist, und bitten Sie den Betrieb, die Übergabe zu wiederholen.",
+                "Mend what is in the way here, and ask the operators to make the hand-over again.",
+            )) }
+        }
+    } })
+}
+
+fn acts(look: &Look, task: &Task, units: &[(String, String)]) -> Markup {
+    let path = |act: &str| look.to(&format!("/tasks/{}/{act}", task.meta.id));
+    let version = task.meta.version;
+    html! {
+        section.card {
+            h2 { (look.of_two("Was tun?", "What to do?")) }
+            form method="post" action=(path("take")) {
+                (look.form_token())
+                input type="hidden" name="version" value=(version);
+                button type="submit" { (look.of_two("Ich übernehme", "I take it")) }
+            }
+            form method="post" action=(path("complete")) {
+                (look.form_token())
+                input type="hidden" name="version" value=(version);
+                label for="result" { (look.of_two("Ergebnis (freiwillig)", "Result (optional)")) }
+                textarea #result name="result" maxlength=(RESULT) {}
+                button.main type="submit" { (look.of_two("Erledigt", "Done")) }
+            }
+            details {
+                summary { (look.of_two("An eine andere Einheit weitergeben", "Hand on to another unit")) }
+                form method="post" action=(path("hand-on")) {
+                    (look.form_token())
+                    input type="hidden" name="version" value=(version);
+                    (unit_choice(look, units, ("unit", look.of_two("bitte wählen", "please choose")), None))
+                    button type="submit" { (look.of_two("Weitergeben", "Hand on")) }
+                }
+            }
+        }
+    }
+}
+
+/// `POST /console/tasks/{id}/take`.
+pub(super) async fn take(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(task): Path<String>,
+    form: Form,
+) -> Response {
+    let change = Change::AssignTask(visit.caller.actor.id.clone());
+    act(&console, &look, &visit, (&task, &form), change, "taken").await
+}
+
+/// `POST /console/tasks/{id}/hand-on`.
+pub(super) async fn hand_on(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(task): Path<String>,
+    form: Form,
+) -> Response {
+    let change = Change::HandOn(form.field("unit").to_owned());
+    act(&console, &look, &visit, (&task, &form), change, "handed-on").await
+}
+
+/// `POST /console/tasks/{id}/complete`.
+pub(super) async fn complete(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(task): Path<String>,
+    form: Form,
+) -> Response {
+    let result = form.given("result").map(str::to_owned);
+    if result.as_ref().is_some_and(|text| text.chars().count() > RESULT) {
+        return page::failed(&look, &model::Error::Invalid { field: "result" }.into());
+    }
+    act(&console, &look, &visit, (&task, &form), Change::CompleteTask(result), "completed").await
+}
+
+/// Carries a change of a task out as it was seen; whoever cannot see it afterwards goes back to the desk.
+async fn act(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    (task, form): (&str, &Form),
+    change: Change,
+    done: &str,
+) -> Response {
+    let id = match id(task) {
+        Ok(id) => id,
+        Err(error) => return page::failed(look, &error),
+    };
+    let expected = form.field("version").parse().ok();
+    let command = Command { kind: RecordKind::Task, id, expected, change };
+    match console.broker.submit(&visit.caller, command, None).await {
+        Ok(_) if done == "taken" => look.onward(&format!("/tasks/{id}?done={done}")),
+        Ok(_) => look.onward(&format!("/desk?done={done}")),
+        Err(error) => page::failed(look, &error),
+    }
+}

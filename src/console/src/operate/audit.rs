@@ -1,0 +1,146 @@
+//! The audit log: who did what, when. Ids of people, and no counting of anybody's work.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use broker::{ActFilter, Listed, Page};
+use maud::{Markup, html};
+use model::{Event, EventKind, Id};
+use serde_json::Value;
+
+use super::ask::Asked;
+use super::{labels, messages, show};
+use crate::Console;
+use crate::page::{self, Look};
+use crate::visit::Visit;
+
+/// Acts of a page.
+const PAGE: u32 = 100;
+const PATH: &str = "/audit";
+/// Kinds that are offered as a filter.
+const KINDS: &[EventKind] = &[
+    EventKind::MessageResent,
+    EventKind::MessageRepaired,
+    EventKind::MessageParked,
+    EventKind::MessageReturned,
+    EventKind::MessageForwarded,
+    EventKind::OperationStarted,
+    EventKind::PartnerChanged,
+    EventKind::PartnerRetried,
+    EventKind::DirectoryChanged,
+    EventKind::TokenChanged,
+    EventKind::SubscriptionChanged,
+    EventKind::EvidenceExported,
+    EventKind::PayloadErased,
+    EventKind::EventErased,
+    EventKind::RecordHeld,
+    EventKind::HoldLifted,
+    EventKind::ChannelResent,
+    EventKind::ChannelDropped,
+];
+
+/// `GET /console/audit`.
+pub(super) async fn list(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    asked: Asked,
+) -> Response {
+    let filter = ActFilter {
+        kind: asked.named("kind"),
+        subject: asked.parsed("subject"),
+        since: asked.time("since"),
+        until: asked.end("until"),
+    };
+    let page = Page { after: asked.parsed("after"), limit: PAGE };
+    let listed = match console.broker.acts_done(&visit.caller, &filter, &page).await {
+        Ok(listed) => listed,
+        Err(error) => return page::failed(&look, &error),
+    };
+    let kinds =
+        KINDS.iter().map(|kind| (labels::kind_name(*kind), labels::event(&look, *kind))).collect::<Vec<_>>();
+    let kinds = kinds.iter().map(|(value, shown)| (value.clone(), shown.as_str()));
+    page::page(
+        &look,
+        look.of_two("Protokoll", "Audit log"),
+        &html! {
+            (page::help(&look, &html! { p { (look.of_two(
+                "Was Menschen und Systeme des Hauses getan haben, aus der versiegelten Ereigniskette. Personen erscheinen mit ihrer Kennung. \
+                 Auswertungen über einzelne Personen gibt es nicht.",
+                "What people and systems of the house have done, from the sealed chain of events. People appear by their id. There are no \
+                 statistics of individual people.",
+            )) } }))
+            form.filter method="get" {
+                input type="hidden" name="lang" value=(look.words.tag());
+                (show::choice("kind", look.of_two("Was", "What"), look.of_two("alles", "all"), asked.text("kind"), kinds))
+                (show::field("subject", look.of_two("Nachricht, Vorgang oder Datensatz (Kennung)", "Message, case or record (id)"), "text", asked.text("subject")))
+                (show::field("since", look.of_two("Seit", "Since"), "date", asked.text("since").get(..10).unwrap_or_default()))
+                (show::field("until", look.of_two("Bis", "Until"), "date", asked.text("until").get(..10).unwrap_or_default()))
+                div.end {
+                    button.main type="submit" { (look.of_two("Anzeigen", "Show")) }
+                    @if !asked.is_empty() { a.button href=(look.to(PATH)) { (look.of_two("Zurücksetzen", "Reset")) } }
+                }
+            }
+            (table(&look, &visit, &listed))
+            (messages::pager(&look, &asked, PATH, &listed))
+        },
+    )
+}
+
+fn table(look: &Look, visit: &Visit, listed: &Listed<(Id, Option<u64>, Event)>) -> Markup {
+    if listed.items.is_empty() {
+        return page::empty(look.of_two("Nichts passt dazu.", "Nothing fits."));
+    }
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(look.of_two("Protokoll", "Audit log")) { table {
+            thead { tr {
+                th scope="col" { (look.of_two("Wann", "When")) }
+                th scope="col" { (look.of_two("Was", "What")) }
+                th scope="col" { (look.of_two("Woran", "About")) }
+                th scope="col" { (look.of_two("Wer", "Who")) }
+                th.number scope="col" { (look.of_two("Nr. in der Kette", "No. in the chain")) }
+            } }
+            tbody { @for (_, number, event) in &listed.items { tr {
+                td { (show::when(look, event.at)) }
+                td { (labels::event(look, event.kind)) (note(event)) }
+                td { (about(look, event)) }
+                td {
+                    (actor(look, &event.actor.kind)) " " span.code { (event.actor.id) }
+                    @if event.actor == visit.caller.actor { " (" (look.of_two("Sie", "you")) ")" }
+                }
+                td.number { @match number { Some(number) => (number), None => (look.of_two("noch keine", "none yet")) } }
+            } } }
+        } }
+    }
+}
+
+fn actor(look: &Look, kind: &str) -> &'static str {
+    match kind {
+        "person" => "Person",
+        "system" => "System",
+        "partner" => "Partner",
+        "gateway" => "Gateway",
+        _ => look.words.of("anderes", "other"),
+    }
+}
+
+fn note(event: &Event) -> Markup {
+    let detail = event.detail.as_ref().unwrap_or(&Value::Null);
+    html! { @if let Some(note) = detail["note"].as_str() { blockquote { (note) } } }
+}
+
+fn about(look: &Look, event: &Event) -> Markup {
+    let detail = event.detail.as_ref().unwrap_or(&Value::Null);
+    html! {
+        @if let Some(message) = event.message_id {
+            a.code href=(look.to(&format!("/messages/{message}"))) { (message) }
+        } @else if let Some(subject) = event.subject {
+            (subject.kind.name()) " " span.code { (subject.id) }
+        } @else if let Some(case) = event.case_id {
+            span.code { (case) }
+        }
+        @for name in ["partner", "token", "lane", "user", "approval", "operation", "subscription", "entries"] {
+            @if let Some(value) = detail[name].as_str() { " " span.code { (value) } }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Trying many parked messages again: first how many there are, then the work with its progress.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use broker::{NOTE_CHARS, Redrive, RedriveState};
+use maud::{Markup, html};
+use model::Timestamp;
+
+use super::ask::{Asked, PathId};
+use super::show;
+use crate::Console;
+use crate::form::Form;
+use crate::page::{self, Look};
+use crate::visit::Visit;
+
+/// `GET /console/messages/resend`: what would be tried again, with nothing done.
+pub(super) async fn dry_run(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    asked: Asked,
+) -> Response {
+    let text = |name: &str| asked.get(name).map(str::to_owned);
+    let wanted = Redrive {
+        partner: text("partner"),
+        rule: text("rule"),
+        since: asked.time("since"),
+        limit: asked.parsed("limit"),
+        note: None,
+    };
+    let count = match console.broker.count_redrive(&visit.caller, &wanted).await {
+        Ok(count) => count,
+        Err(error) => return page::failed(&look, &error),
+    };
+    page::page(
+        &look,
+        look.of_two("Viele erneut versuchen", "Try many again"),
+        &html! {
+            form.filter method="get" {
+                input type="hidden" name="lang" value=(look.words.tag());
+                (show::field("rule", look.of_two("Regel", "Rule"), "text", asked.text("rule")))
+                (show::field("partner", "Partner", "text", asked.text("partner")))
+                (show::field("since", look.of_two("Zurückgestellt seit", "Parked since"), "date", asked.text("since").get(..10).unwrap_or_default()))
+                (show::field("limit", look.of_two("Höchstens", "At most"), "number", asked.text("limit")))
+                div.end { button type="submit" { (look.of_two("Zählen", "Count")) } }
+            }
+            div.card {
+                p { span.figure { (count) } " " (look.of_two("zurückgestellte Nachrichten passen dazu.", "parked messages fit.")) }
+                @if count > 0 { (begin(&look, &asked)) }
+                @else { p.soft { (look.of_two("Es gibt nichts zu tun.", "There is nothing to do.")) } }
+            }
+        },
+    )
+}
+
+fn begin(look: &Look, asked: &Asked) -> Markup {
+    html! {
+        form method="post" action=(look.to("/messages/resend")) {
+            (look.form_token())
+            @for name in ["rule", "partner", "since", "limit"] { input type="hidden" name=(name) value=(asked.text(name)); }
+            label for="bulk-note" { (look.of_two("Vermerk für Kolleginnen und Kollegen", "Note for colleagues")) }
+            p.hint #bulk-note-hint { (look.of_two("Freiwillig, ohne personenbezogene Daten", "Optional, without personal data")) }
+            input #bulk-note name="note" type="text" maxlength=(NOTE_CHARS) aria-describedby="bulk-note-hint" autocomplete="off";
+            button.main type="submit" { (look.of_two("Jetzt erneut versuchen", "Try again now")) }
+        }
+    }
+}
+
+/// `POST /console/messages/resend`.
+pub(super) async fn start(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    form: Form,
+) -> Response {
+    let text = |name: &str| form.given(name).map(str::to_owned);
+    let since =
+        form.given("since").map(|at| Timestamp::parse(at).or_else(|| model::payment::day::german_time(at)));
+    let limit = form.given("limit").map(|it| it.parse::<u64>().ok());
+    // What cannot be read must not become "all of them".
+    let (since, limit) = match (since, limit) {
+        (Some(None), _) | (_, Some(None)) => {
+            return page::failed(&look, &model::Error::Invalid { field: "since" }.into());
+        }
+        (since, limit) => (since.flatten(), limit.flatten()),
+    };
+    let wanted = Redrive { partner: text("partner"), rule: text("rule"), since, limit, note: text("note") };
+    match console.broker.start_redrive(&visit.caller, &wanted, None).await {
+        Ok(started) => look.onward(&format!("/operations/{}", started.id)),
+        Err(error) => page::failed(&look, &error),
+    }
+}
+
+/// `GET /console/operations/{id}`.
+pub(super) async fn progress(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    PathId(id): PathId,
+    asked: Asked,
+) -> Response {
+    let state = match console.broker.operation(&visit.caller, id).await {
+        Ok(state) => state,
+        Err(error) => return page::failed(&look, &error),
+    };
+    let body = shown(&look, &state);
+    if asked.get("part").is_some() {
+        return page::part(&look, &body);
+    }
+    page::page(&look, look.of_two("Viele erneut versuchen", "Try many again"), &body)
+}
+
+fn shown(look: &Look, state: &RedriveState) -> Markup {
+    let path = format!("/operations/{}", state.id);
+    let runs = state.state == "running";
+    let done = state.resent + state.passed;
+    let part = runs.then(|| look.to(&format!("{path}?part=yes")));
+    html! {
+        div aria-live="polite" hx-get=[part] hx-trigger=[runs.then_some("every 2s")] hx-swap=[runs.then_some("outerHTML")] {
+            @if !runs { (page::done(look.of_two("Der Vorgang ist beendet.", "The work has ended."))) }
+            progress max=(state.matched.max(1)) value=(done.min(state.matched.max(1))) aria-label=(look.of_two("Fortschritt", "Progress")) {}
+            dl {
+                dt { (look.of_two("Begonnen", "Begun")) } dd { (show::when(look, state.since)) }
+                dt { (look.of_two("Nachrichten", "Messages")) } dd { (state.matched) }
+                dt { (look.of_two("Erneut versucht", "Tried again")) } dd { (state.resent) }
+                dt { (look.of_two("Inzwischen von anderen bewegt", "Moved by others meanwhile")) } dd { (state.passed) }
+            }
+            @if runs { p { a href=(look.to(&path)) { (look.of_two("Neu laden", "Reload")) } } }
+        }
+        p { a href=(look.to("/messages?state=parked")) { (look.of_two("Zurückgestellte Nachrichten", "Parked messages")) } }
+    }
+}

@@ -1,0 +1,152 @@
+//! Figures over time: how much comes and goes, how long it takes, what waits. Of partners and adapters, never of people.
+
+use std::collections::BTreeMap;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use broker::Figure;
+use maud::{Markup, html};
+use model::Timestamp;
+
+use super::ask::Asked;
+use super::chart::{Line, chart};
+use super::show;
+use crate::Console;
+use crate::page::{self, Look};
+use crate::visit::Visit;
+
+/// What is drawn.
+const SERIES: [&str; 7] = [
+    "messages.in",
+    "messages.out",
+    "delivery.p50",
+    "delivery.p95",
+    "messages.parked",
+    "messages.oldest",
+    "adapters.waiting",
+];
+const HOUR: i64 = 3_600_000_000;
+/// Spans that are offered: name, hours, German, English.
+const SPANS: [(&str, i64, &str, &str); 4] = [
+    ("6h", 6, "6 Stunden", "6 hours"),
+    ("24h", 24, "24 Stunden", "24 hours"),
+    ("7d", 168, "7 Tage", "7 days"),
+    ("30d", 720, "30 Tage", "30 days"),
+];
+
+/// `GET /console/figures`.
+pub(super) async fn figures(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    asked: Asked,
+) -> Response {
+    let chosen = SPANS.iter().find(|it| Some(it.0) == asked.get("span")).unwrap_or(&SPANS[1]);
+    let to = console.broker.now();
+    let from = Timestamp::from_micros(to.micros().saturating_sub(chosen.1 * HOUR));
+    let drawn = match drawn(&console, &look, &visit, &asked, (from, to)).await {
+        Ok(drawn) => drawn,
+        Err(error) => return page::failed(&look, &error),
+    };
+    let spans = SPANS.iter().map(|it| (it.0.to_owned(), look.of_two(it.2, it.3)));
+    page::page(
+        &look,
+        look.of_two("Kennzahlen", "Figures"),
+        &html! {
+            (page::help(&look, &html! { p { (look.of_two(
+                "Jede Minute wird festgehalten, wie das Gateway steht; nach zwei Tagen je Stunde. Zahlen über einzelne Personen gibt es nicht.",
+                "Every minute it is noted how the gateway stands; after two days for each hour. There are no figures of individual people.",
+            )) } }))
+            form.filter method="get" {
+                input type="hidden" name="lang" value=(look.words.tag());
+                (show::choice("span", look.of_two("Zeitraum", "Span"), "–", chosen.0, spans))
+                (show::field("label", look.of_two("Nur dieser Partner oder Adapter", "Only this partner or adapter"), "text", asked.text("label")))
+                div.end { button.main type="submit" { (look.of_two("Anzeigen", "Show")) } }
+            }
+            (drawn)
+        },
+    )
+}
+
+async fn drawn(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    asked: &Asked,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Markup, broker::Error> {
+    let mut found: BTreeMap<&str, Vec<Figure>> = BTreeMap::new();
+    for series in SERIES {
+        let mut figures = console.broker.figures(&visit.caller, series, from, to).await?;
+        if let Some(label) = asked.get("label") {
+            figures.retain(|it| it.label.contains(label));
+        }
+        found.insert(series, figures);
+    }
+    let mut of = |series: &str| found.remove(series).unwrap_or_default();
+    let (came, went) = (of("messages.in"), of("messages.out"));
+    let hourly = [
+        Line { name: look.of_two("Eingang", "in").to_owned(), points: by_hour(&came) },
+        Line { name: look.of_two("Ausgang", "out").to_owned(), points: by_hour(&went) },
+    ];
+    let (half, most) = (of("delivery.p50"), of("delivery.p95"));
+    let took = [
+        Line { name: look.of_two("Hälfte (p50)", "half (p50)").to_owned(), points: highest(&half) },
+        Line { name: look.of_two("fast alle (p95)", "nearly all (p95)").to_owned(), points: highest(&most) },
+    ];
+    let busiest = by_label(&[came, went].concat());
+    Ok(html! {
+        (chart(look, "through", look.of_two("Nachrichten je Stunde", "Messages per hour"), look.of_two("Anzahl", "count"), &hourly))
+        (chart(look, "took", look.of_two("Von der Annahme bis zur Zustellung", "From acceptance to delivery"), look.of_two("Sekunden", "seconds"), &took))
+        (chart(look, "parked", look.of_two("Klärungsfälle", "Need clarification"), look.of_two("Anzahl", "count"), &[one(look, &of("messages.parked"))]))
+        (chart(look, "oldest", look.of_two("Älteste unzugestellte Nachricht", "Oldest undelivered message"), look.of_two("Sekunden", "seconds"), &labelled(&of("messages.oldest"))))
+        (chart(look, "partners", look.of_two("Nachrichten je Stunde und Partner", "Messages per hour and partner"), look.of_two("Anzahl", "count"), &busiest))
+        (chart(look, "adapters", look.of_two("Adapter: wartende Meldungen", "Adapters: waiting deliveries"), look.of_two("Anzahl", "count"), &labelled(&of("adapters.waiting"))))
+    })
+}
+
+fn one(look: &Look, figures: &[Figure]) -> Line {
+    Line { name: look.of_two("Anzahl", "count").to_owned(), points: highest(figures) }
+}
+
+/// The sum of all labels for each hour.
+fn by_hour(figures: &[Figure]) -> Vec<(Timestamp, f64)> {
+    let mut hours = BTreeMap::new();
+    for figure in figures {
+        *hours.entry(figure.at.micros().div_euclid(HOUR) * HOUR).or_insert(0.0) += figure.value;
+    }
+    hours.into_iter().map(|(at, value)| (Timestamp::from_micros(at), value)).collect()
+}
+
+/// The highest of all labels at each moment.
+fn highest(figures: &[Figure]) -> Vec<(Timestamp, f64)> {
+    let mut moments: BTreeMap<Timestamp, f64> = BTreeMap::new();
+    for figure in figures {
+        let value = moments.entry(figure.at).or_insert(figure.value);
+        *value = value.max(figure.value);
+    }
+    moments.into_iter().collect()
+}
+
+/// A line of sums by the hour for each label, the busiest first.
+fn by_label(figures: &[Figure]) -> Vec<Line> {
+    let mut labels: BTreeMap<&str, Vec<Figure>> = BTreeMap::new();
+    figures.iter().for_each(|it| labels.entry(&it.label).or_default().push(it.clone()));
+    let line =
+        |(label, figures): (&str, Vec<Figure>)| Line { name: label.to_owned(), points: by_hour(&figures) };
+    sorted(labels.into_iter().map(line).collect())
+}
+
+/// A line for each label, the highest first.
+fn labelled(figures: &[Figure]) -> Vec<Line> {
+    let mut labels: BTreeMap<&str, Vec<(Timestamp, f64)>> = BTreeMap::new();
+    figures.iter().for_each(|it| labels.entry(&it.label).or_default().push((it.at, it.value)));
+    sorted(labels.into_iter().map(|(label, points)| Line { name: label.to_owned(), points }).collect())
+}
+
+fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
+    let sum = |line: &Line| line.points.iter().map(|it| it.1).sum::<f64>();
+    lines.sort_by(|one, other| sum(other).total_cmp(&sum(one)));
+    lines
+}

@@ -1,0 +1,163 @@
+//! What states, doors, kinds of events and sides are called on the pages.
+
+use broker::BreakerState;
+use model::clarification::Side;
+use model::message::{Direction, Door, Severity};
+use model::{EventKind, MessageState};
+
+use crate::page::Look;
+
+/// All states, in the order in which they are offered.
+pub(crate) const STATES: [MessageState; 8] = [
+    MessageState::Parked,
+    MessageState::Accepted,
+    MessageState::Processed,
+    MessageState::Preparing,
+    MessageState::Ready,
+    MessageState::Delivered,
+    MessageState::Confirmed,
+    MessageState::Returned,
+];
+
+/// All doors.
+pub(crate) const DOORS: [Door; 5] = [Door::Rest, Door::Local, Door::Adapter, Door::Osci, Door::Xta];
+
+/// Name of a state.
+pub(crate) fn state(look: &Look, state: MessageState) -> &'static str {
+    let (german, english) = match state {
+        MessageState::Accepted => ("angenommen", "accepted"),
+        MessageState::Processed => ("im Postfach", "in the mailbox"),
+        MessageState::Preparing => ("wird erstellt", "being built"),
+        MessageState::Ready => ("wartet auf Versand", "waits to be sent"),
+        MessageState::Delivered => ("zugestellt", "delivered"),
+        MessageState::Confirmed => ("bestätigt", "confirmed"),
+        MessageState::Returned => ("zurückgewiesen", "returned"),
+        MessageState::Parked => ("Klärungsfall", "needs clarification"),
+    };
+    look.words.of(german, english)
+}
+
+/// Class of the badge of a state.
+pub(crate) fn state_class(state: MessageState) -> &'static str {
+    match state {
+        MessageState::Confirmed => "state good",
+        MessageState::Returned => "state warn",
+        MessageState::Parked => "state bad",
+        _ => "state",
+    }
+}
+
+/// Name of a direction.
+pub(crate) fn direction(look: &Look, direction: Direction) -> &'static str {
+    match direction {
+        Direction::In => look.words.of("Eingang", "in"),
+        Direction::Out => look.words.of("Ausgang", "out"),
+    }
+}
+
+/// Name of a door.
+pub(crate) fn door(look: &Look, door: Door) -> &'static str {
+    match door {
+        Door::Rest => look.words.of("Schnittstelle (REST)", "interface (REST)"),
+        Door::Local => look.words.of("im Haus", "within the house"),
+        Door::Adapter => look.words.of("Adapter", "adapter"),
+        Door::Osci => "OSCI-Transport",
+        Door::Xta => "XTA",
+        _ => look.words.of("anderer Weg", "another way"),
+    }
+}
+
+/// Name of a transport of the directory.
+pub(crate) fn transport<'a>(look: &Look, name: &'a str) -> &'a str {
+    match name {
+        "local" => look.words.of("im Haus", "within the house"),
+        "adapter" => "Adapter",
+        "osci" => "OSCI-Transport",
+        "xta" => "XTA",
+        other => other,
+    }
+}
+
+/// How bad a finding is.
+pub(crate) fn severity(look: &Look, severity: Severity) -> (&'static str, &'static str) {
+    match severity {
+        Severity::Error => ("state bad", look.words.of("Fehler", "error")),
+        Severity::Warning => ("state warn", look.words.of("Warnung", "warning")),
+        Severity::Info => ("state", look.words.of("Hinweis", "info")),
+    }
+}
+
+/// Who has to act.
+pub(crate) fn side(look: &Look, side: Side) -> &'static str {
+    match side {
+        Side::Sender => look.words.of("der Absender", "the sender"),
+        Side::Recipient => look.words.of("der Empfänger", "the recipient"),
+        Side::Us => look.words.of("dieses Haus", "this house"),
+    }
+}
+
+/// State of a breaker: class and name.
+pub(crate) fn breaker(look: &Look, state: BreakerState) -> (&'static str, &'static str) {
+    match state {
+        BreakerState::Closed => ("state good", look.words.of("läuft", "working")),
+        BreakerState::HalfOpen => ("state warn", look.words.of("wird geprobt", "being tried")),
+        BreakerState::Open => ("state bad", look.words.of("unterbrochen", "interrupted")),
+    }
+}
+
+/// The name of a kind in JSON.
+pub(crate) fn kind_name(kind: EventKind) -> String {
+    let name = serde_json::to_value(kind).ok();
+    name.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// What happened, in words. What has no words of its own is named as in the interface.
+pub(crate) fn event(look: &Look, kind: EventKind) -> String {
+    let (german, english) = match kind {
+        EventKind::RecordCreated => ("Datensatz angelegt", "record created"),
+        EventKind::RecordChanged => ("Datensatz geändert", "record changed"),
+        EventKind::RecordHeld => ("Löschsperre gesetzt", "barred from destruction"),
+        EventKind::HoldLifted => ("Löschsperre aufgehoben", "bar on destruction lifted"),
+        EventKind::RecordDestroyed => ("Datensatz vernichtet", "record destroyed"),
+        EventKind::ContentAdded => ("Datei hinzugefügt", "file added"),
+        EventKind::MessageAccepted => ("Nachricht angenommen", "message taken in"),
+        EventKind::MessageRefused => ("an der Tür abgelehnt", "refused at the door"),
+        EventKind::MessageProcessed => ("geprüft und übersetzt", "checked and translated"),
+        EventKind::MessagePrepared => ("erstellt und geprüft", "built and checked"),
+        EventKind::MessageDelivered => ("zugestellt", "delivered"),
+        EventKind::DeliveryFailed => ("Zustellversuch gescheitert", "attempt to deliver failed"),
+        EventKind::MessageReceived => ("beim Empfänger eingegangen", "received by the recipient"),
+        EventKind::MessageConfirmed => ("vom Empfänger bestätigt", "confirmed by the recipient"),
+        EventKind::MessageReturned => ("zurückgewiesen", "returned"),
+        EventKind::MessageParked => ("zur Klärung zurückgestellt", "parked for clarification"),
+        EventKind::MessageResent => ("noch einmal versucht", "tried again"),
+        EventKind::MessageRepaired => ("Inhalt berichtigt", "content mended"),
+        EventKind::MessageForwarded => ("weitergeleitet", "forwarded"),
+        EventKind::OperationStarted => ("Sammelvorgang begonnen", "work on many begun"),
+        EventKind::ExchangeReceived => ("Austausch: Empfang bestätigt", "exchange: receipt confirmed"),
+        EventKind::ImportConfirmed => ("Austausch: Import bestätigt", "exchange: import confirmed"),
+        EventKind::ExchangeAppraised => ("Austausch: bewertet", "exchange: appraised"),
+        EventKind::ExchangeOverdue => ("Austausch überfällig", "exchange overdue"),
+        EventKind::PaymentCleared => ("Zahlung geklärt", "payment cleared"),
+        EventKind::RefundAsked => ("Erstattung beantragt", "refund asked for"),
+        EventKind::ClaimCancelled => ("Forderung aufgehoben", "claim cancelled"),
+        EventKind::StatementTaken => ("Kontoauszug übernommen", "bank statement taken in"),
+        EventKind::LineDecided => ("Kontozeile zugeordnet", "statement line decided"),
+        EventKind::BookingsHandedOver => ("Buchungen übergeben", "bookings handed over"),
+        EventKind::ChannelParked => ("Adapter-Meldung zurückgestellt", "adapter delivery parked"),
+        EventKind::ChannelResent => ("Adapter-Meldung erneut versucht", "adapter delivery tried again"),
+        EventKind::ChannelDropped => ("Adapter-Meldung verworfen", "adapter delivery dropped"),
+        EventKind::PayloadErased => ("Inhalt gelöscht", "content erased"),
+        EventKind::EventErased => ("Ereignisinhalt gelöscht", "event erased"),
+        EventKind::EvidenceExported => ("Beweise exportiert", "evidence exported"),
+        EventKind::PartnerRetried => {
+            ("Zustellung an Partner neu angestoßen", "deliveries to partner retried")
+        }
+        EventKind::PartnerChanged => ("Partner geändert", "partner changed"),
+        EventKind::DirectoryChanged => ("Verzeichnis geändert", "directory changed"),
+        EventKind::TokenChanged => ("Systemzugang geändert", "token changed"),
+        EventKind::SubscriptionChanged => ("Abonnement geändert", "subscription changed"),
+        other => return kind_name(other),
+    };
+    look.words.of(german, english).to_owned()
+}

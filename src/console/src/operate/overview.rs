@@ -1,0 +1,265 @@
+//! How the gateway stands, at a glance. Each tile leads to the list behind it.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use broker::{BreakerState, ClarificationFilter, Lane, Standing, WayEnd};
+use maud::{Markup, html};
+use model::rights::Action;
+use model::{MessageState, Timestamp};
+
+use super::ask::Asked;
+use super::{labels, messages, show};
+use crate::Console;
+use crate::page::{self, Look};
+use crate::visit::Visit;
+
+/// Days before its end from which a certificate is spoken of.
+const SOON_DAYS: i64 = 60;
+/// Days before its end from which that is urgent.
+const URGENT_DAYS: i64 = 14;
+const DAY: i64 = 86_400_000_000;
+
+/// `GET /console/overview`.
+pub(super) async fn overview(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    asked: Asked,
+) -> Response {
+    let body = match board(&console, &look, &visit).await {
+        Ok(body) => body,
+        Err(error) => return page::failed(&look, &error),
+    };
+    if asked.get("part").is_some() {
+        return page::part(&look, &body);
+    }
+    page::page(
+        &look,
+        look.of_two("Überblick", "Overview"),
+        &html! {
+            p.lead {
+                (look.of_two("Der Stand erneuert sich alle 30 Sekunden. ", "Refreshed every 30 seconds. "))
+                a href=(look.to("/overview")) { (look.of_two("Jetzt neu laden", "Reload now")) }
+            }
+            div hx-get=(look.to("/overview?part=board")) hx-trigger="every 30s" hx-swap="innerHTML" { (body) }
+        },
+    )
+}
+
+async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, broker::Error> {
+    let (broker, caller) = (&console.broker, &visit.caller);
+    let now = broker.now();
+    let standing = broker.standing(caller).await?;
+    let reasons = match caller.may(Action::ReadMessages) {
+        Ok(_) => broker.clarification_counts(caller, &ClarificationFilter::default()).await?,
+        Err(_) => vec![],
+    };
+    let lanes = broker.lanes(caller).await.unwrap_or_default();
+    let outside: Vec<&Lane> = lanes.iter().filter(|lane| lane.lane.starts_with("to:")).collect();
+    let ends = broker.certificate_ends(caller).await.unwrap_or_default();
+    let soon: Vec<&WayEnd> = ends.iter().filter(|it| days_left(now, it.end) < SOON_DAYS).collect();
+    let weak = console.workshop.weaknesses(&caller.scope.tenant);
+    let open = outside.iter().filter(|lane| lane.breaker.state != BreakerState::Closed).count();
+    let urgent = soon.iter().any(|it| days_left(now, it.end) < URGENT_DAYS);
+    let parked = count(&standing, MessageState::Parked);
+    let oldest = reasons.iter().map(|it| it.oldest).min();
+    let waiting: u64 = outside.iter().map(|lane| lane.waiting + lane.leased).sum();
+    let longest = outside.iter().filter_map(|lane| lane.oldest).min();
+    let ready = Tile::new(
+        look.of_two("Warten auf Zustellung", "Wait for delivery"),
+        waiting.to_string(),
+        "/partners",
+    );
+    Ok(html! {
+        ul.tiles {
+            (Tile::new(look.of_two("Klärungsfälle", "Need clarification"), counted(parked), "/messages?state=parked")
+                .bad(parked > 0).with(oldest.map(|at| show::ago(look, now, at))).shown(look))
+            (ready.with(longest.map(|at| show::ago(look, now, at))).shown(look))
+            (Tile::new(look.of_two("Unterbrochene Partner", "Interrupted partners"), open.to_string(), "/partners").bad(open > 0).shown(look))
+            (Tile::new(look.of_two("Zertifikate laufen ab", "Certificates about to end"), soon.len().to_string(), "/overview#certificates")
+                .warn(!soon.is_empty()).bad(urgent).shown(look))
+            (Tile::new(look.of_two("Adapter: zurückgestellt", "Adapters: parked"), standing.parked_deliveries.to_string(), "/adapters")
+                .bad(standing.parked_deliveries > 0).shown(look))
+            (Tile::new(look.of_two("In Verarbeitung", "Being processed"), counted(count(&standing, MessageState::Accepted)), "/messages?state=accepted").shown(look))
+            (Tile::new(look.of_two("Im Postfach", "In the mailbox"), counted(count(&standing, MessageState::Processed)), "/messages?state=processed").shown(look))
+            (Tile::new(look.of_two("Alte Verfahren erlaubt", "Old algorithms allowed"), weak.len().to_string(), "/overview#weak").warn(!weak.is_empty()).shown(look))
+        }
+        (machine(look, &standing, now))
+        (stuck(look, now, &reasons))
+        (partners(console, look, visit, now, &outside))
+        h2 #certificates { (look.of_two("Zertifikate", "Certificates")) }
+        (certificates(console, look, visit, now, &soon))
+        h2 #weak { (look.of_two("Alte Verfahren", "Old algorithms")) }
+        @if weak.is_empty() {
+            p.soft { (look.of_two("Nirgends sind SHA-1, 3DES, RSA-1_5 oder kurze Schlüssel erlaubt.", "SHA-1, 3DES, RSA-1_5 and short keys are allowed nowhere.")) }
+        } @else {
+            ul { @for it in &weak { li { strong { (it.place) } ": " (it.algorithms) } } }
+        }
+    })
+}
+
+fn count(standing: &Standing, state: MessageState) -> u64 {
+    standing.messages.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count)
+}
+
+fn counted(count: u64) -> String {
+    if count >= Standing::MOST { format!("{count}+") } else { count.to_string() }
+}
+
+fn days_left(now: Timestamp, end: Timestamp) -> i64 {
+    end.micros().saturating_sub(now.micros()).div_euclid(DAY)
+}
+
+/// A figure that leads to the list behind it.
+struct Tile<'a> {
+    label: &'a str,
+    figure: String,
+    path: &'a str,
+    class: &'static str,
+    more: Option<Markup>,
+}
+
+impl<'a> Tile<'a> {
+    fn new(label: &'a str, figure: String, path: &'a str) -> Self {
+        Tile { label, figure, path, class: "", more: None }
+    }
+
+    fn bad(self, is_so: bool) -> Self {
+        if is_so { Tile { class: "bad", ..self } } else { self }
+    }
+
+    fn warn(self, is_so: bool) -> Self {
+        if is_so { Tile { class: "warn", ..self } } else { self }
+    }
+
+    fn with(self, more: Option<Markup>) -> Self {
+        Tile { more, ..self }
+    }
+
+    fn shown(self, look: &Look) -> Markup {
+        let Tile { label, figure, path, class, more } = self;
+        html! {
+            li class=(class) {
+                a href=(look.to_anchor(path)) { span.figure { (figure) } " " span.label { (label) } }
+                @if let Some(more) = more { p.more { (more) } }
+            }
+        }
+    }
+}
+
+fn machine(look: &Look, standing: &Standing, now: Timestamp) -> Markup {
+    let full = standing.pressure.disk_full;
+    html! {
+        h2 { (look.of_two("Maschine und Beweise", "Machine and evidence")) }
+        div.card { dl {
+            dt { (look.of_two("Freier Plattenplatz", "Free disk")) }
+            dd {
+                @match standing.pressure.disk_free {
+                    Some(bytes) => (show::size(look, bytes)),
+                    None => (look.of_two("nicht bekannt", "not known")),
+                }
+                " "
+                span class=(if full { "state bad" } else { "state good" }) {
+                    (if full { look.of_two("zu wenig", "too little") } else { look.of_two("genug", "enough") })
+                }
+            }
+            dt { (look.of_two("Datenbank", "Database")) } dd { (if standing.engine == "sqlite" { "SQLite" } else { "PostgreSQL" }) }
+            dt { (look.of_two("Anfragen gerade", "Requests now")) }
+            dd { (standing.pressure.requests) ", " (look.of_two("Übertragungen ", "bodies ")) (standing.pressure.bodies) }
+            dt { (look.of_two("Noch nicht versiegelte Ereignisse", "Events not sealed yet")) } dd { (standing.unsealed) }
+            dt { (look.of_two("Zeitstempel", "Time stamps")) }
+            dd {
+                @match &standing.stamps {
+                    None => (look.of_two("nicht eingerichtet", "not configured")),
+                    Some(stamps) => {
+                        @if let Some(last) = stamps.last { (look.of_two("zuletzt ", "last ")) (show::when(look, last)) " " }
+                        @if let Some(since) = stamps.unstamped_since { (look.of_two("ungestempelt ", "unstamped ")) (show::ago(look, now, since)) " " }
+                        @if stamps.overdue { span.state.bad { (look.of_two("überfällig", "overdue")) } }
+                        @else { span.state.good { (look.of_two("in Ordnung", "fine")) } }
+                    }
+                }
+            }
+        } }
+    }
+}
+
+fn stuck(look: &Look, now: Timestamp, reasons: &[model::clarification::ClarificationCount]) -> Markup {
+    let path = |rule: &str| look.to(&Asked::default().with(messages::PATH, "rule", Some(rule)));
+    html! {
+        h2 { (look.of_two("Was festhängt", "What is stuck")) }
+        @if reasons.is_empty() {
+            (page::empty(look.of_two("Nichts hängt fest. Zurückgestellte Nachrichten stehen hier mit ihrem Grund.", "Nothing is stuck. Parked messages stand here by reason.")))
+        } @else {
+            div.wide tabindex="0" role="region" aria-label=(look.of_two("Was festhängt", "What is stuck")) { table {
+                thead { tr {
+                    th scope="col" { (look.of_two("Grund", "Reason")) }
+                    th scope="col" { (look.of_two("Am Zug", "To act")) }
+                    th scope="col" { (look.of_two("Älteste", "Oldest")) }
+                    th.number scope="col" { (look.of_two("Anzahl", "Count")) }
+                } }
+                tbody { @for reason in reasons { tr {
+                    td { (show::code(look, &reason.rule)) }
+                    td { (labels::side(look, reason.side)) }
+                    td { (show::ago(look, now, reason.oldest)) }
+                    td.number { a href=(path(&reason.rule)) { (reason.count) } }
+                } } }
+            } }
+        }
+    }
+}
+
+fn partners(console: &Console, look: &Look, visit: &Visit, now: Timestamp, lanes: &[&Lane]) -> Markup {
+    let busy: Vec<&&Lane> = lanes
+        .iter()
+        .filter(|lane| lane.oldest.is_some() || lane.breaker.state != BreakerState::Closed)
+        .collect();
+    html! {
+        h2 { (look.of_two("Unzugestellt je Partner", "Undelivered by partner")) }
+        @if busy.is_empty() {
+            (page::empty(look.of_two("Für keinen Partner wartet etwas.", "Nothing waits for any partner.")))
+        } @else { (super::partners::lanes(console, look, visit, now, &busy)) }
+    }
+}
+
+fn certificates(console: &Console, look: &Look, visit: &Visit, now: Timestamp, soon: &[&WayEnd]) -> Markup {
+    let tenant = &visit.caller.scope.tenant;
+    html! {
+        @if soon.is_empty() {
+            p.soft { (look.of_two("In den nächsten 60 Tagen läuft keines ab, das die Gateway-Konfiguration oder das Verzeichnis nennt.", "None that the configuration or the directory names ends within 60 days.")) }
+        } @else {
+            div.wide tabindex="0" role="region" aria-label=(look.of_two("Zertifikate", "Certificates")) { table {
+                thead { tr {
+                    th scope="col" { (look.of_two("Wessen", "Whose")) }
+                    th scope="col" { (look.of_two("Weg", "Way")) }
+                    th scope="col" { (look.of_two("Ende", "Ends")) }
+                    th scope="col" { (look.of_two("Noch", "Left")) }
+                } }
+                tbody { @for it in soon { tr {
+                    td {
+                        (show::partner(console, tenant, it.authority.as_str()))
+                        @if it.ours { " " span.state { (look.of_two("eigenes", "our own")) } }
+                    }
+                    td { (labels::transport(look, it.transport)) }
+                    td { (show::when(look, it.end)) }
+                    td { (left(look, now, it.end)) }
+                } } }
+            } }
+        }
+    }
+}
+
+/// Days until a certificate ends.
+pub(super) fn left(look: &Look, now: Timestamp, end: Timestamp) -> Markup {
+    let days = days_left(now, end);
+    let class = match days {
+        ..URGENT_DAYS => "state bad",
+        URGENT_DAYS..SOON_DAYS => "state warn",
+        _ => "state good",
+    };
+    html! {
+        span class=(class) {
+            @if days < 0 { (look.of_two("abgelaufen", "ended")) } @else { (days) " " (look.of_two("Tage", "days")) }
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! Approvals (Freigaben, four eyes): what waits for a second person, what one has asked for oneself, and what became of it.
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::response::{IntoResponse, Response};
+use broker::{Act, Approval, ApprovalFilter, LONGEST_RELEASE, NewApproval, Page};
+use maud::{Markup, html};
+use model::approval::{ApprovalKind, ApprovalState};
+use model::{Action, Caller, Id, Timestamp};
+use serde::Deserialize;
+
+use crate::Console;
+use crate::form::Form;
+use crate::page::{self, Look};
+use crate::route::{Needs, Route};
+use crate::visit::Visit;
+
+/// Rows of each list.
+const ROWS: u32 = 50;
+
+/// Pages and acts of approvals.
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::page("/approvals", Needs::Visit, list),
+        Route::page("/approvals/{id}", Needs::Visit, show),
+        Route::page("/approvals/{id}/content", Needs::Visit, content),
+        Route::act("/approvals/release", Needs::Right(Action::ReadMessages), release),
+        Route::act("/approvals/{id}/agree", Needs::Visit, agree),
+        Route::act("/approvals/{id}/refuse", Needs::Visit, refuse),
+        Route::act("/approvals/{id}/withdraw", Needs::Visit, withdraw),
+    ]
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    /// What was done just now: `asked`, `agreed`, `refused`, `withdrawn`.
+    done: Option<String>,
+}
+
+async fn list(State(console): State<Console>, look: Look, Extension(visit): Extension<Visit>) -> Response {
+    let lists = async {
+        let of = async |mine: bool, open: bool| {
+            let filter = ApprovalFilter { mine, open: Some(open), newest: true, ..ApprovalFilter::default() };
+            console
+                .broker
+                .approvals(&visit.caller, &filter, &Page::first(ROWS))
+                .await
+                .map(|listed| listed.items)
+        };
+        Ok::<_, broker::Error>((
+            of(false, true).await?,
+            of(true, true).await?,
+            of(true, false).await?,
+            of(false, false).await?,
+        ))
+    };
+    let (waiting, own, own_past, past) = match lists.await {
+        Ok(lists) => lists,
+        Err(error) => return page::failed(&look, &error),
+    };
+    let theirs = |approval: &Approval| approval.asked_by != visit.caller.actor;
+    let waiting: Vec<_> = waiting.into_iter().filter(theirs).collect();
+    let mut past: Vec<_> = own_past.into_iter().chain(past.into_iter().filter(theirs)).collect();
+    past.sort_by_key(|approval| std::cmp::Reverse(approval.asked_at));
+    let words = look.words;
+    let body = html! {
+        (page::help(&look, &html! {
+            p { (words.of(
+                "Manches darf niemand allein: Inhalte einsehen, löschen, an Dritte weitergeben, Rechte ändern. Eine Person beantragt es mit einer \
+                 Begründung, eine andere stimmt zu; erst dann geschieht es. Beides steht im Nachweis.",
+                "Some things nobody may do alone: see contents, erase, pass on to third parties, change rights. One person asks with a reason, \
+                 another agrees; only then it happens. Both are on record.",
+            )) }
+            p { (words.of(
+                "Rückzahlungen, Klärungen von Zahlungen und Vernichtungen werden an ihrem Gegenstand zugestimmt.",
+                "Refunds, clearing of payments and destruction are agreed to where they are.",
+            )) " " a href=(look.to("/payments")) { (words.of("Zu den Zahlungen", "To the payments")) } }
+        }))
+        h2 { (words.of("Wartet auf Sie", "Waits for you")) }
+        (table(&look, &waiting, words.of("Nichts wartet auf Ihre Entscheidung.", "Nothing waits for your decision.")))
+        h2 { (words.of("Von Ihnen beantragt", "Asked for by you")) }
+        (table(&look, &own, words.of("Sie haben nichts beantragt, das noch offen ist.", "You have asked for nothing that is still open.")))
+        h2 { (words.of("Entschieden", "Decided")) }
+        (table(&look, &past, words.of("Noch nichts ist entschieden.", "Nothing is decided yet.")))
+    };
+    page::page(&look, words.of("Freigaben", "Approvals"), &body)
+}
+
+fn table(look: &Look, rows: &[Approval], nothing: &str) -> Markup {
+    let words = look.words;
+    if rows.is_empty() {
+        return page::empty(nothing);
+    }
+    html! {
+        div.wide { table {
+            thead { tr {
+                th scope="col" { (words.of("Was", "What")) }
+                th scope="col" { (words.of("Beantragt", "Asked")) }
+                th scope="col" { (words.of("Bis", "Until")) }
+                th scope="col" { (words.of("Stand", "State")) }
+            } }
+            tbody { @for row in rows {
+                tr {
+                    td { a href=(look.to(&format!("/approvals/{}", row.id))) { (title(look, row)) } }
+                    td { (when(look, row.asked_at)) }
+                    td { (when(look, row.valid_until.unwrap_or(row.expires_at))) }
+                    td { (state(look, row)) }
+                }
+            } }
+        } }
+    }
+}
+
+async fn show(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(id): Path<Id>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let (approval, reason) = match console.broker.approval(&visit.caller, id).await {
+        Ok(found) => found,
+        Err(error) => return page::failed(&look, &error),
+    };
+    let words = look.words;
+    let now = console.broker.now();
+    let own = approval.asked_by == visit.caller.actor;
+    let open = approval.state_at(now) == ApprovalState::Open;
+    let decides = !own && visit.caller.may(approval.kind.decided_with()).is_ok();
+    let readable =
+        own && approval.state == ApprovalState::Agreed && approval.valid_until.is_some_and(|end| now < end);
+    let path = |act: &str| look.to(&format!("/approvals/{id}/{act}"));
+    let body = html! {
+        @if let Some(what) = asked.done.as_deref().and_then(|done| told(&look, done)) { (page::done(what)) }
+        p { (state(&look, &approval)) }
+        dl {
+            dt { (words.of("Gegenstand", "About")) } dd { (subject(&look, &approval)) }
+            dt { (words.of("Begründung", "Reason")) }
+            dd { (reason.as_deref().unwrap_or(words.of("gelöscht", "erased"))) }
+            dt { (words.of("Folge", "Consequence")) } dd { (consequence(&look, &approval)) }
+            dt { (words.of("Beantragt von", "Asked by")) } dd { code { (approval.asked_by.id) } " " (when(&look, approval.asked_at)) }
+            dt { (words.of("Zu entscheiden bis", "To be decided by")) } dd { (when(&look, approval.expires_at)) }
+            @if let (Some(by), Some(at)) = (&approval.decided_by, approval.decided_at) {
+                dt { (words.of("Entschieden von", "Decided by")) } dd { code { (by.id) } " " (when(&look, at)) }
+            }
+            @if let Some(until) = approval.valid_until {
+                dt { (words.of("Einsehbar bis", "Readable until")) } dd { (when(&look, until)) }
+            }
+        }
+        @if readable {
+            p { a.button.main href=(path("content")) { (words.of("Inhalt abrufen", "Fetch the content")) } }
+            p.hint { (words.of("Jeder Abruf wird aufgezeichnet.", "Each time is recorded.")) }
+        }
+        @if open && decides {
+            div.acts {
+                form method="post" action=(path("agree")) { (look.form_token())
+                    button.main type="submit" { (words.of("Zustimmen und ausführen", "Agree and carry out")) } }
+                form method="post" action=(path("refuse")) { (look.form_token())
+                    button.grave type="submit" { (words.of("Ablehnen", "Refuse")) } }
+            }
+        }
+        @if open && own {
+            p { (words.of("Eine andere Person muss entscheiden.", "Another person has to decide.")) }
+            form method="post" action=(path("withdraw")) { (look.form_token())
+                button type="submit" { (words.of("Zurückziehen", "Withdraw")) } }
+        }
+        p { a href=(look.to("/approvals")) { (words.of("Alle Freigaben", "All approvals")) } }
+    };
+    page::page(&look, &title(&look, &approval), &body)
+}
+
+async fn release(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    form: Form,
+) -> Response {
+    let minutes = form.field("minutes").parse().unwrap_or(0);
+    let id = |name: &str| form.given(name).and_then(|id| id.parse::<Id>().ok());
+    let text = |name: &str| form.given(name).map(str::to_owned);
+    let act = match (id("message"), id("document")) {
+        (Some(message), _) => Act::ReleaseMessage { message, minutes },
+        (None, Some(document)) => {
+            Act::ReleaseDocument { document, version: text("version"), file: text("file"), minutes }
+        }
+        (None, None) => return page::missing(&look),
+    };
+    let reason = form.field("reason").to_owned();
+    if reason.is_empty() || !(1..=LONGEST_RELEASE).contains(&minutes) {
+        return incomplete(&look);
+    }
+    asked(&console, &look, &visit.caller, act, &reason).await
+}
+
+fn incomplete(look: &Look) -> Response {
+    let text = look.of_two(
+        "Geben Sie eine Begründung an (höchstens 500 Zeichen) und eine Dauer von 1 bis 480 Minuten.",
+        "Give a reason (at most 500 characters) and a time from 1 to 480 minutes.",
+    );
+    let title = look.of_two("Da fehlt noch etwas", "Something is missing");
+    page::with_status(look, StatusCode::BAD_REQUEST, title, &page::alert(text))
+}
+
+async fn agree(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(id): Path<Id>,
+    _: Form,
+) -> Response {
+    decided(&look, console.broker.agree_to(&visit.caller, id).await, "agreed")
+}
+
+async fn refuse(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(id): Path<Id>,
+    _: Form,
+) -> Response {
+    decided(&look, console.broker.turn_down(&visit.caller, id).await, "refused")
+}
+
+async fn withdraw(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(id): Path<Id>,
+    _: Form,
+) -> Response {
+    decided(&look, console.broker.withdraw_asked(&visit.caller, id).await, "withdrawn")
+}
+
+/// The field for why something is needed, where the house wants four eyes.
+pub(super) fn reason_field(console: &Console, look: &Look, value: &str) -> Markup {
+    if !console.broker.four_eyes() {
+        return html! {};
+    }
+    html! {
+        div.card {
+            label for="reason" { (look.of_two("Begründung", "Reason")) }
+            p.hint #reason-hint { (look.of_two(
+                "Mehr Rechte gelten erst, wenn eine zweite Person zugestimmt hat. Schreiben Sie ihr, wofür sie gebraucht werden.",
+                "More rights hold only once a second person has agreed. Tell that person what they are needed for.",
+            )) }
+            textarea #reason name="reason" maxlength="500" aria-describedby="reason-hint" { (value) }
+        }
+    }
+}
+
+/// Asks for an act, and goes on to what was asked for.
+pub(super) async fn asked(
+    console: &Console,
+    look: &Look,
+    visit: &Caller,
+    act: Act,
+    reason: &str,
+) -> Response {
+    let new = NewApproval { act, reason: reason.to_owned() };
+    match console.broker.ask_for(visit, new, None).await {
+        Ok(asked) => look.onward(&format!("/approvals/{}?done=asked", asked.id)),
+        Err(error) => page::failed(look, &error),
+    }
+}
+
+fn decided(look: &Look, outcome: Result<Approval, broker::Error>, done: &str) -> Response {
+    match outcome {
+        Ok(approval) => look.onward(&format!("/approvals/{}?done={done}", approval.id)),
+        Err(error) => page::failed(look, &error),
+    }
+}
+
+/// The bytes, never shown within a page.
+async fn content(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(id): Path<Id>,
+) -> Response {
+    let released = match console.broker.released_content(&visit.caller, id).await {
+        Ok(released) => released,
+        Err(error) => return page::failed(&look, &error),
+    };
+    let size = released.reference.size;
+    let body = Body::from_stream(released.payload.stream(0..size));
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_LENGTH, size.to_string()),
+        (CONTENT_DISPOSITION, attachment(&released.name)),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, body).into_response()
+}
+
+/// A name that no header can be broken with (RFC 8187).
+fn attachment(name: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    format!("attachment; filename*=UTF-8''{}", encoded.replace('+', "%20"))
+}
+
+fn told<'a>(look: &Look, done: &str) -> Option<&'a str> {
+    let words = look.words;
+    Some(match done {
+        "asked" => words
+            .of("Beantragt. Eine andere Person muss zustimmen.", "Asked for. Another person has to agree."),
+        "agreed" => words.of("Zugestimmt und ausgeführt.", "Agreed and carried out."),
+        "refused" => words.of("Abgelehnt.", "Refused."),
+        "withdrawn" => words.of("Zurückgezogen.", "Withdrawn."),
+        _ => return None,
+    })
+}
+
+fn title(look: &Look, approval: &Approval) -> String {
+    let words = look.words;
+    match approval.kind {
+        ApprovalKind::ContentRelease => words.of("Einsicht in einen Inhalt", "Release of a content"),
+        ApprovalKind::Erase => words.of("Löschung", "Erasure"),
+        ApprovalKind::Forward => words.of("Weitergabe einer Nachricht", "Passing a message on"),
+        ApprovalKind::Account => words.of("Änderung eines Zugangs", "Change of an account"),
+        ApprovalKind::PartnerKey => words.of("Änderung eines Partners", "Change of a partner"),
+        _ => words.of("Freigabe", "Approval"),
+    }
+    .to_owned()
+}
+
+fn subject(look: &Look, approval: &Approval) -> Markup {
+    let id = approval.subject.as_str();
+    let path = match approval.subject_kind.as_str() {
+        "message" => Some(format!("/messages/{id}")),
+        "partner" => Some(format!("/partners/{id}")),
+        "user" => Some(format!("/users/{id}")),
+        _ => None,
+    };
+    html! {
+        (kind_of(look, &approval.subject_kind)) " "
+        @match path {
+            Some(path) => a href=(look.to(&path)) { code { (id) } },
+            None => code { (id) },
+        }
+    }
+}
+
+fn kind_of<'a>(look: &Look, kind: &'a str) -> &'a str {
+    match kind {
+        "message" => look.words.of("Nachricht", "Message"),
+        "document" => look.words.of("Dokument", "Document"),
+        "event" => look.words.of("Ereignis", "Event"),
+        "payload" => look.words.of("Inhalt", "Content"),
+        "token" => look.words.of("Zugang eines Systems", "Token"),
+        "partner" => look.words.of("Partner", "Partner"),
+        "user" => look.words.of("Benutzer", "User"),
+        other => other,
+    }
+}
+
+/// What happens when somebody agrees, in words.
+fn consequence(look: &Look, approval: &Approval) -> Markup {
+    let words = look.words;
+    let member = |name: &str| {
+        approval.detail.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    match approval.kind {
+        ApprovalKind::ContentRelease => {
+            let minutes =
+                approval.detail.get("minutes").and_then(serde_json::Value::as_u64).unwrap_or_default();
+            html! { (words.of(
+                "Wer es beantragt hat, darf genau diesen Inhalt lesen. Dauer in Minuten ab der Zustimmung: ",
+                "Whoever asked may read exactly this content. Minutes from when somebody agrees: ",
+            )) (minutes) }
+        }
+        ApprovalKind::Erase => html! { (words.of(
+            "Der Inhalt wird endgültig gelöscht. Dass es ihn gab, bleibt beweisbar. Das lässt sich nicht rückgängig machen.",
+            "The content is erased for good. That it was there stays provable. This cannot be undone.",
+        )) },
+        ApprovalKind::Forward => html! { (words.of(
+            "Die Nachricht geht samt Inhalt an diese Behörde und gilt hier als erledigt: ",
+            "The message goes to this authority with its content, and is done with here: ",
+        )) code { (member("to")) } },
+        ApprovalKind::Account => html! {
+            (words.of("Der Zugang gilt danach so, wie er beantragt ist: ", "The account is then as it was asked for: "))
+            code { (Act::shown(&approval.detail).to_string()) }
+        },
+        ApprovalKind::PartnerKey => html! {
+            (words.of("Der Partner wird danach so erreicht: ", "The partner is then reached so: "))
+            code { (Act::shown(&approval.detail).to_string()) }
+        },
+        _ => html! {},
+    }
+}
+
+fn state(look: &Look, approval: &Approval) -> Markup {
+    let words = look.words;
+    let (class, text) = match approval.state_at(model::Clock::now(&model::SystemClock)) {
+        ApprovalState::Open => ("state warn", words.of("offen", "open")),
+        ApprovalState::Agreed => ("state good", words.of("zugestimmt", "agreed")),
+        ApprovalState::Refused => ("state bad", words.of("abgelehnt", "refused")),
+        ApprovalState::Withdrawn => ("state", words.of("zurückgezogen", "withdrawn")),
+        ApprovalState::Expired => ("state", words.of("verfallen", "expired")),
+    };
+    html! { span class=(class) { (text) } }
+}
+
+fn when(look: &Look, at: Timestamp) -> String {
+    format!("{}, {}", look.words.date(at), look.words.clock(at))
+}

@@ -1,0 +1,236 @@
+//! `/tokens`: tokens by which systems call the REST interface. As there, nobody gives away what he does not have.
+
+use axum::Extension;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use broker::{Error, NewToken, TokenRow, TokenSecret};
+use maud::{Markup, html};
+use model::rights::{Action, Within};
+use model::{Authority, Caller, Timestamp};
+
+use super::approvals;
+use super::rights::Rights;
+use super::said;
+use super::sign_in::refused;
+use crate::Console;
+use crate::form::Form;
+use crate::page::{self, Look};
+use crate::visit::Visit;
+
+/// `GET /tokens`.
+pub(super) async fn page(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let is_done = query.as_deref().is_some_and(|it| it.split('&').any(|pair| pair == "done=1"));
+    match visible(&console, &visit.caller).await {
+        Ok(rows) => page::page(
+            &look,
+            look.of_two("Zugänge von Systemen", "Tokens of systems"),
+            &html! {
+                @if is_done { (page::done(look.of_two("Der Zugang ist beendet.", "The token is ended."))) }
+                (body(&console, &look, &rows))
+            },
+        ),
+        Err(error) => page::failed(&look, &error),
+    }
+}
+
+async fn visible(console: &Console, caller: &Caller) -> Result<Vec<TokenRow>, Error> {
+    let scope = caller.may(Action::ManageTokens)?;
+    let rows = console.broker.tokens(&scope.tenant).await?;
+    let seen = |row: &TokenRow| has(caller, &row.units, &row.services, row.authority.as_ref());
+    Ok(rows.into_iter().filter(seen).collect())
+}
+
+/// Whether the caller has the rights of such a token. One without an authority may name any in a record.
+fn has(caller: &Caller, units: &Within, services: &Within, authority: Option<&Authority>) -> bool {
+    let scope = &caller.scope;
+    let acts = scope.units == Within::All || caller.authority.as_ref() == authority;
+    acts && scope.units.includes(units) && scope.services.includes(services)
+}
+
+fn body(console: &Console, look: &Look, rows: &[TokenRow]) -> Markup {
+    html! {
+        (page::help(look, &html! { p { (look.of_two(
+            "Mit einem Zugang ruft ein Fachverfahren, ein Portal oder ein DMS die REST-Schnittstelle auf. Personen melden sich dagegen mit \
+             Kennwort an; einen Zugang bekommen sie nicht.",
+            "With a token a line-of-business system, a portal or a DMS calls the REST interface. People sign in with a password instead; \
+             they do not get tokens.",
+        )) } }))
+        p.acts { a.button.main href=(look.to("/tokens/new")) { (look.of_two("Zugang anlegen", "Create a token")) } }
+        @if rows.is_empty() {
+            (page::empty(look.of_two("Es gibt noch keinen Zugang.", "There is no token yet.")))
+        } @else { (table(console, look, rows)) }
+    }
+}
+
+fn table(console: &Console, look: &Look, rows: &[TokenRow]) -> Markup {
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(look.of_two("Zugänge", "Tokens")) {
+            table {
+                thead { tr {
+                    th scope="col" { (look.of_two("System", "System")) }
+                    th scope="col" { (look.of_two("Rollen", "Roles")) }
+                    th scope="col" { (look.of_two("Einheiten", "Units")) }
+                    th scope="col" { (look.of_two("Leistungen", "Services")) }
+                    th scope="col" { (look.of_two("Angelegt", "Created")) }
+                    th scope="col" { (look.of_two("Stand", "State")) }
+                } }
+                tbody { @for row in rows {
+                    @let roles: Vec<&str> = row.roles.iter().map(|it| said::role(look, *it)).collect();
+                    tr {
+                        th scope="row" { (row.name) }
+                        td { (roles.join(", ")) }
+                        td { (said::within(look, &row.units)) }
+                        td { (said::within(look, &row.services)) }
+                        td { (said::when(look, row.created_at)) }
+                        td { (state(console, look, row)) }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn state(console: &Console, look: &Look, row: &TokenRow) -> Markup {
+    if let Some(at) = row.revoked_at {
+        return html! { span.state.bad { (look.of_two("beendet", "ended")) } " " (said::when(look, at)) };
+    }
+    if let Some(at) = row.expires_at.filter(|it| *it <= console.broker.now()) {
+        return html! { span.state.bad { (look.of_two("abgelaufen", "expired")) } " " (said::when(look, at)) };
+    }
+    html! {
+        span.state.good { (look.of_two("gilt", "valid")) }
+        @if let Some(at) = row.expires_at { " " (look.of_two("bis ", "until ")) (said::when(look, at)) }
+        form method="post" action=(look.to(&format!("/tokens/{}/end", row.id))) {
+            (look.form_token())
+            button.grave type="submit" { (look.of_two("Beenden", "End")) span.unseen { ": " (row.name) } }
+        }
+    }
+}
+
+/// `GET /tokens/new`.
+pub(super) async fn new_page(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+) -> Response {
+    let body = form(&console, &look, &visit.caller, &Form::default(), None);
+    page::page(&look, new_title(&look), &body)
+}
+
+fn new_title(look: &Look) -> &'static str {
+    look.of_two("Zugang anlegen", "Create a token")
+}
+
+fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: Option<&Error>) -> Markup {
+    let rights = match error {
+        Some(_) => Rights::of(fields),
+        None => Rights::none(caller),
+    };
+    html! {
+        @if let Some(error) = error { (page::alert(&page::explained(look, error))) }
+        form method="post" action=(look.to("/tokens/new")) {
+            (look.form_token())
+            div.card {
+                label for="name" { (look.of_two("System", "System")) }
+                p.hint #name-hint { (look.of_two("Wofür der Zugang ist; nie eine Person.", "What the token is for; never a person.")) }
+                input #name type="text" name="name" aria-describedby="name-hint" required maxlength="200" value=(fields.field("name"));
+                label for="expires" { (look.of_two("Letzter Tag (freiwillig)", "Last day (optional)")) }
+                input #expires type="date" name="expires" value=(fields.field("expires"));
+            }
+            (rights.fields(console, look, caller))
+            (approvals::reason_field(console, look, fields.field("reason")))
+            button.main type="submit" { (look.of_two("Anlegen", "Create")) }
+        }
+    }
+}
+
+/// `POST /tokens/new`.
+pub(super) async fn add(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    fields: Form,
+) -> Response {
+    let caller = &visit.caller;
+    let outcome = match wanted(caller, &fields) {
+        Ok(new) if console.broker.four_eyes() => {
+            let asked = console.broker.ask_for_token(caller, new, fields.field("reason"), None).await;
+            asked.map(|(token, approval)| (token, Some(approval.id)))
+        }
+        Ok(new) => console.broker.create_token_once(caller, new, None).await.map(|token| (token, None)),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok((made, approval)) => page::page(&look, new_title(&look), &secret(&look, &made, approval)),
+        Err(error) => {
+            let body = form(&console, &look, caller, &fields, Some(&error));
+            refused(&look, &error, new_title(&look), &body)
+        }
+    }
+}
+
+fn wanted(caller: &Caller, fields: &Form) -> Result<NewToken, Error> {
+    let Rights { roles, units, services, authority } = Rights::of(fields);
+    let name = fields.field("name").to_owned();
+    if !(1..=200).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(model::Error::Invalid { field: "name" }.into());
+    }
+    if roles.is_empty() {
+        return Err(model::Error::Invalid { field: "roles" }.into());
+    }
+    let expires_at = match fields.given("expires") {
+        Some(day) => Some(
+            Timestamp::parse(&format!("{day}T23:59:59Z"))
+                .ok_or(model::Error::Invalid { field: "expiresAt" })?,
+        ),
+        None => None,
+    };
+    if !has(caller, &units, &services, authority.as_ref()) {
+        return Err(model::Error::Forbidden.into());
+    }
+    Ok(NewToken { name, roles, units, services, authority, expires_at })
+}
+
+fn secret(look: &Look, made: &TokenSecret, approval: Option<Id>) -> Markup {
+    html! {
+        @if let Some(id) = approval { p { a href=(look.to(&format!("/approvals/{id}"))) { (look.of_two(
+            "Der Zugang gilt, sobald eine zweite Person zugestimmt hat.", "The token is valid once a second person has agreed.",
+        )) } } }
+        (page::done(look.of_two(
+            "Das Geheimnis steht nur jetzt hier. Tragen Sie es im System ein.",
+            "The secret is shown only now. Enter it in the system.",
+        )))
+        dl.card {
+            dt { (look.of_two("System", "System")) } dd { (made.row.name) }
+            dt { (look.of_two("Kennung", "Id")) } dd { code { (made.row.id) } }
+            dt { (look.of_two("Geheimnis", "Secret")) } dd { code #secret { (made.secret) } }
+        }
+        p { a.button href=(look.to("/tokens")) { (look.of_two("Alle Zugänge", "All tokens")) } }
+    }
+}
+
+/// `POST /tokens/{id}/end`.
+pub(super) async fn end(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path(id): Path<String>,
+    _: Form,
+) -> Response {
+    match ended(&console, &visit.caller, &id).await {
+        Ok(()) => look.onward("/tokens?done=1"),
+        Err(error) => page::failed(&look, &error),
+    }
+}
+
+async fn ended(console: &Console, caller: &Caller, id: &str) -> Result<(), Error> {
+    let seen = visible(console, caller).await?;
+    let found = seen.iter().find(|row| row.id.to_string() == id);
+    let id = found.ok_or(model::Error::NotFound { kind: "token" })?.id;
+    console.broker.revoke_token(&caller.scope.tenant, id, &caller.actor).await
+}

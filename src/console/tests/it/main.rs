@@ -1,0 +1,21 @@
+//! The console over a real broker and store, in process; its jobs in a real browser.
+
+#![allow(clippy::unwrap_used, reason = "test helpers outside of test functions")]
+
+mod bed;
+mod browser;
+mod desk;
+#[allow(dead_code, reason = "made for the tests of REST")]
+#[path = "../../../api/tests/it/gateway.rs"]
+mod gateway;
+#[allow(dead_code, reason = "made for the tests of REST")]
+#[path = "../../../api/tests/it/inputs.rs"]
+mod inputs;
+#[allow(dead_code, reason = "made for the tests of REST")]
+#[path = "../../../api/tests/it/outside.rs"]
+mod outside;
+#[allow(dead_code, reason = "made for the tests of REST")]
+#[path = "../../../api/tests/it/till.rs"]
+mod till;
+
+mod operate;

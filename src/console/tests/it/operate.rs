@@ -1,0 +1,296 @@
+//! The operators' places: who sees them, that what comes from outside stays text, and that acts do what they say.
+
+use axum::body::Body;
+use axum::http::Request;
+use model::Id;
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, FORM};
+use crate::gateway::{Answer, Call, Gateway};
+
+/// Pages of operators without ids, and a role that sees each; a clerk of unit 63 sees none of them but messages and partners.
+const PLACES: &[(&str, &str)] = &[
+    ("/overview", "operator"),
+    ("/messages", "operator"),
+    ("/messages/resend", "operator"),
+    ("/partners", "operator"),
+    ("/partners/new", "admin"),
+    ("/schemas", "operator"),
+    ("/adapters", "operator"),
+    ("/figures", "operator"),
+    ("/alerts", "operator"),
+    ("/evidence", "auditor"),
+    ("/audit", "operator"),
+];
+
+fn text(answer: &Answer) -> String {
+    String::from_utf8(answer.body.clone()).unwrap()
+}
+
+/// A message that no standard knows: it comes back to its sender.
+async fn unreadable(bed: &Bed) -> Id {
+    let sent = Call::post("/messages?fileName=%3Cscript%3E.xml").with("content-type", "application/xml");
+    let sent = bed.gateway.call(&bed.token, sent.bytes("<who-knows/>")).await.is(202).json();
+    sent["id"].as_str().unwrap().parse().unwrap()
+}
+
+async fn state(bed: &Bed, id: Id) -> String {
+    let message = bed.gateway.call(&bed.token, Call::get(&format!("/messages/{id}"))).await.is(200).json();
+    message["state"].as_str().unwrap().to_owned()
+}
+
+/// A message that an operator has put aside.
+pub(crate) async fn facts_of_stuck(bed: &Bed) -> Value {
+    let id = unreadable(bed).await;
+    bed.send("operator", &format!("/messages/{id}/park"), &[("note", "wartet auf den Absender")])
+        .await
+        .is(303);
+    json!({ "message": id })
+}
+
+/// A case file, of which there is evidence.
+pub(crate) async fn facts_of_evidence(bed: &Bed) -> Value {
+    json!({ "case": case_file(bed, "Neubau Gartenstraße").await })
+}
+
+async fn case_file(bed: &Bed, title: &str) -> String {
+    let file = json!({ "title": title, "unit": "63" });
+    let made: Value = bed.gateway.call(&bed.token, Call::post("/case-files").json(file)).await.is(201).json();
+    made["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn each_place_is_shown_in_both_languages_to_its_role_and_to_no_other() {
+    let bed = Bed::start().await;
+    for (path, role) in PLACES {
+        for lang in ["de", "en"] {
+            let shown = bed.see(role, &format!("{path}?lang={lang}")).await.is(200);
+            let page = text(&shown);
+            assert_eq!(page.matches("<h1>").count(), 1, "{path}");
+            assert!(!page.contains(" style=") && !page.contains("onclick"), "{path}");
+        }
+        bed.see("cashier", path).await.is(403);
+        bed.see("nobody", path).await.is(303);
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_one_thing_to_do_is_sent_there() {
+    let bed = Bed::start().await;
+    for (role, place) in
+        [("operator", "/console/overview"), ("auditor", "/console/evidence"), ("clerk", "/console/desk")]
+    {
+        let sent = bed.see(role, "/").await.is(303);
+        assert!(sent.header("location").starts_with(place), "{role}: {}", sent.header("location"));
+    }
+    bed.see("all", "/").await.is(200);
+}
+
+#[tokio::test]
+async fn a_stuck_message_is_found_and_resent_with_a_note_that_the_audit_log_shows() {
+    let bed = Bed::start().await;
+    let id = unreadable(&bed).await;
+    bed.send("operator", &format!("/messages/{id}/park"), &[("note", "erst <b>ansehen</b>")]).await.is(303);
+    assert_eq!(state(&bed, id).await, "parked");
+    let list = text(&bed.see("operator", "/messages?state=parked").await.is(200));
+    assert!(list.contains(&id.to_string()) && list.contains("message.parked-by-hand"), "{list}");
+    for path in [
+        format!("/messages?q={id}"),
+        "/messages?rule=message.parked-by-hand&door=rest&direction=in".to_owned(),
+    ] {
+        assert!(text(&bed.see("operator", &path).await.is(200)).contains(&id.to_string()), "{path}");
+    }
+    for path in [
+        "/messages?rule=other",
+        "/messages?state=parked&door=xta",
+        "/messages?since=2999-01-01",
+        "/messages?until=2020-01-01",
+    ] {
+        assert!(!text(&bed.see("operator", path).await.is(200)).contains(&id.to_string()), "{path}");
+    }
+    let page = text(&bed.see("operator", &format!("/messages/{id}?lang=en")).await.is(200));
+    assert!(page.contains("erst &lt;b&gt;ansehen&lt;/b&gt;") && page.contains("Try again"), "{page}");
+    bed.send("operator", &format!("/messages/{id}/resend"), &[("note", "noch einmal")]).await.is(303);
+    assert_eq!(state(&bed, id).await, "accepted");
+    let log = text(&bed.see("operator", "/audit").await.is(200));
+    assert!(log.contains("noch einmal") && log.contains("noch einmal versucht"), "{log}");
+    let log = text(&bed.see("auditor", &format!("/audit?kind=message.resent&subject={id}")).await.is(200));
+    assert!(log.contains("noch einmal") && !log.contains("ansehen"), "{log}");
+    bed.send("operator", &format!("/messages/{id}/return"), &[]).await.is(303);
+    assert_eq!(state(&bed, id).await, "returned");
+    bed.send("operator", &format!("/messages/{id}/resend"), &[]).await.is(409);
+}
+
+#[tokio::test]
+async fn many_are_counted_before_they_are_tried_again() {
+    let bed = Bed::start().await;
+    let id = unreadable(&bed).await;
+    bed.send("operator", &format!("/messages/{id}/park"), &[]).await.is(303);
+    let counted = text(&bed.see("operator", "/messages/resend?rule=message.parked-by-hand").await.is(200));
+    assert!(counted.contains("<span class=\"figure\">1</span>"), "{counted}");
+    assert_eq!(state(&bed, id).await, "parked", "counting does nothing");
+    bed.send("operator", "/messages/resend", &[("since", "bald")]).await.is(409);
+    let begun = bed.send("operator", "/messages/resend", &[("rule", "message.parked-by-hand")]).await.is(303);
+    let path = begun.header("location").trim_start_matches("/console").to_owned();
+    bed.see("operator", &path).await.is(200);
+    bed.see("clerk-unna", &path).await.is(404);
+    let workers = bed.gateway.work().await;
+    for _ in 0..200 {
+        if state(&bed, id).await == "returned" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(state(&bed, id).await, "returned", "it was tried again, and is still unreadable");
+    workers.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_another_tenants_or_no_id_is_not_there() {
+    let bed = Bed::start().await;
+    let id = unreadable(&bed).await;
+    for path in
+        [format!("/messages/{id}"), format!("/messages/{}", Id::nil()), "/messages/%3Cscript%3E".to_owned()]
+    {
+        bed.see("clerk-unna", &path).await.is(404);
+    }
+    assert!(
+        !text(&bed.see("clerk-unna", &format!("/messages?q={id}")).await.is(200))
+            .contains(&format!("/messages/{id}"))
+    );
+    bed.send("clerk-unna", &format!("/messages/{id}/park"), &[]).await.is(403);
+    bed.see("operator", "/partners/unknown").await.is(404);
+    bed.see("operator", &format!("/tries/{id}")).await.is(404);
+    bed.see("operator", &format!("/operations/{id}")).await.is(404);
+}
+
+#[tokio::test]
+async fn what_is_typed_into_a_filter_stays_text() {
+    let bed = Bed::start().await;
+    let wild = "%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
+    for path in [
+        "/messages?q=",
+        "/messages?partner=",
+        "/messages?rule=",
+        "/messages?type=",
+        "/audit?subject=",
+        "/evidence?q=",
+        "/figures?label=",
+    ] {
+        let page = text(&bed.see("all", &format!("{path}{wild}")).await.is(200));
+        assert!(!page.contains("<script>alert"), "{path}");
+    }
+    for path in [
+        "/messages?after=x",
+        "/messages?since=x&until=y&state=z&direction=q",
+        "/audit?after=1&kind=none",
+        "/messages?q=%00",
+    ] {
+        let status = bed.see("all", path).await.status.as_u16();
+        assert!(status < 500, "{path}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_without_the_sessions_token_does_nothing() {
+    let bed = Bed::start().await;
+    let id = unreadable(&bed).await;
+    for (body, from) in [("", "same-origin"), ("form=x", "same-origin"), ("form=f", "cross-site")] {
+        let request = Request::post(format!("/console/messages/{id}/park")).header("cookie", "test=operator");
+        let request = request
+            .header("sec-fetch-site", from)
+            .header("content-type", "application/x-www-form-urlencoded");
+        Gateway::ask(&bed.pages, request.body(Body::from(body)).unwrap()).await.is(403);
+    }
+    assert_eq!(state(&bed, id).await, "accepted");
+}
+
+#[tokio::test]
+async fn a_partner_is_added_changed_and_tried_and_nobody_overwrites_what_another_wrote() {
+    let bed = Bed::start().await;
+    let fields = [
+        ("id", "unna"),
+        ("name", "Amt <Unna>"),
+        ("authority", "bab:05978000"),
+        ("settings", "{\"mostBytes\": 5000}"),
+    ];
+    let wrong = [("id", "unna"), ("name", "Unna"), ("authority", "no key"), ("settings", "")];
+    assert!(text(&bed.send("admin", "/partners/new", &wrong).await.is(422)).contains("aria-invalid"));
+    bed.send("operator", "/partners/new", &fields).await.is(403);
+    bed.send("admin", "/partners/new", &fields).await.is(303);
+    let list = text(&bed.see("operator", "/partners").await.is(200));
+    assert!(list.contains("Amt &lt;Unna&gt;") && !list.contains("Amt <Unna>"), "{list}");
+    let changed = [("version", "1"), ("name", "Unna"), ("authority", "bab:05978000"), ("settings", "")];
+    bed.send("admin", "/partners/unna", &changed).await.is(303);
+    bed.send("admin-2", "/partners/unna", &changed).await.is(409);
+    let page = text(&bed.see("operator", "/partners/unna").await.is(200));
+    assert!(page.contains("Verbindung prüfen") && !page.contains("partner-settings"), "{page}");
+    assert!(text(&bed.see("auditor", "/audit").await.is(200)).contains("Partner geändert"));
+    let begun = bed.send("operator", "/partners/unna/test", &[]).await.is(303);
+    let path = begun.header("location").trim_start_matches("/console").to_owned();
+    bed.see("operator", &path).await.is(200);
+    bed.see("clerk-unna", &path).await.is(403);
+}
+
+/// A form with a file, as browsers send it.
+async fn upload(bed: &Bed, visitor: &str, path: &str, form: &str, bytes: &[u8]) -> Answer {
+    let head = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"form\"\r\n\r\n{form}\r\n--x\r\ncontent-disposition: form-data; \
+         name=\"file\"; filename=\"a.xml\"\r\ncontent-type: application/xml\r\n\r\n"
+    );
+    let body = [head.as_bytes(), bytes, b"\r\n--x--\r\n"].concat();
+    let request = Request::post(format!("/console{path}")).header("cookie", format!("test={visitor}"));
+    let request = request
+        .header("sec-fetch-site", "same-origin")
+        .header("content-type", "multipart/form-data; boundary=x");
+    Gateway::ask(&bed.pages, request.body(Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_dry_run_reports_on_a_file_and_keeps_nothing() {
+    let bed = Bed::start().await;
+    let fields = [("id", "unna"), ("name", "Unna"), ("authority", "bab:05978000"), ("settings", "")];
+    bed.send("admin", "/partners/new", &fields).await.is(303);
+    let shown = upload(&bed, "operator", "/partners/unna/dry-run", FORM, b"<who-knows/>").await.is(200);
+    assert!(text(&shown).contains("message.unknown"), "{}", text(&shown));
+    upload(&bed, "operator", "/partners/unna/dry-run", "x", b"<who-knows/>").await.is(403);
+    upload(&bed, "admin", "/partners/unna/dry-run", FORM, b"<who-knows/>").await.is(403);
+    let messages = bed.gateway.call(&bed.token, Call::get("/messages")).await.is(200).json();
+    assert_eq!(messages["items"].as_array().map(Vec::len), Some(0));
+}
+
+#[tokio::test]
+async fn evidence_is_exported_verified_and_a_changed_bundle_is_told_from_a_whole_one() {
+    let bed = Bed::start().await;
+    let id = case_file(&bed, "Akte <1>").await;
+    let found = text(&bed.see("auditor", &format!("/evidence?q={id}")).await.is(200));
+    assert!(found.contains("Akte &lt;1&gt;"), "{found}");
+    bed.send("operator", "/evidence/export", &[("root", &id)]).await.is(403);
+    let bundle = bed.send("auditor", "/evidence/export", &[("root", &id)]).await.is(200);
+    assert_eq!(bundle.header("content-type"), "application/zip");
+    let whole = text(&upload(&bed, "auditor", "/evidence/verify", FORM, &bundle.body).await.is(200));
+    assert!(whole.contains("vollständig, unverändert und von diesem Gateway signiert"), "{whole}");
+    let mut broken = bundle.body.clone();
+    let middle = broken.len() / 2;
+    broken[middle] ^= 1;
+    let told = text(&upload(&bed, "auditor", "/evidence/verify", FORM, &broken).await.is(200));
+    assert!(told.contains("role=\"alert\""), "{told}");
+    assert!(text(&bed.see("auditor", "/audit").await.is(200)).contains("Beweise exportiert"));
+    let begun = bed.send("auditor", "/evidence/check", &[]).await.is(303);
+    bed.see("auditor", begun.header("location").trim_start_matches("/console")).await.is(200);
+}
+
+#[tokio::test]
+async fn pages_of_a_list_lead_from_one_to_the_next() {
+    let bed = Bed::start().await;
+    for at in 0..51 {
+        let sent = Call::post("/messages").with("content-type", "application/xml");
+        bed.gateway.call(&bed.token, sent.bytes(format!("<who-knows>{at}</who-knows>"))).await.is(202);
+    }
+    let first = text(&bed.see("operator", "/messages?direction=in&lang=en").await.is(200));
+    assert_eq!(first.matches("<th scope=\"row\">").count(), 50);
+    let link =
+        first.split("rel=\"next\" href=\"/console").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let second = text(&bed.see("operator", &link.replace("&amp;", "&")).await.is(200));
+    assert_eq!(second.matches("<th scope=\"row\">").count(), 1);
+}

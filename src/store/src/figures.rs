@@ -1,0 +1,236 @@
+//! How figures went: one value a minute, one an hour of what is older; and what rules of alerts have seen. Whose turn it is stands in one
+//! row, so that several nodes note and tell once together.
+
+use std::time::Duration;
+
+use model::Timestamp;
+
+use crate::sql::{Expect, Row, Select, Step};
+use crate::unit::Unit;
+use crate::{Error, Store};
+
+/// A value at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FigureRow {
+    /// Tenant; empty: of the whole house.
+    pub tenant: String,
+    /// What it is a figure of.
+    pub series: String,
+    /// Of which partner, adapter and so on; empty: of the whole.
+    pub label: String,
+    /// When.
+    pub at: Timestamp,
+    /// Thousandths.
+    pub value: i64,
+}
+
+/// What a rule has seen of one label.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertRow {
+    /// The rule.
+    pub rule: String,
+    /// Tenant; empty: the whole house.
+    pub tenant: String,
+    /// Of which partner, adapter and so on.
+    pub label: String,
+    /// Since when the limit is passed.
+    pub since: Timestamp,
+    /// The last value; thousandths.
+    pub value: i64,
+    /// Whether it is so for as long as the rule wants.
+    pub firing: bool,
+    /// When somebody was told last.
+    pub told_at: Option<Timestamp>,
+    /// Why telling failed last.
+    pub code: Option<String>,
+}
+
+/// Most rows of one statement.
+const TOGETHER: usize = 200;
+
+/// Most values of one answer.
+const MOST: u32 = 50_000;
+
+const HOUR: i64 = 3_600_000_000;
+
+impl Store {
+    /// Takes the turn of this name for the time `every`: `false` if it is not due, or another node has it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn claim_turn(&self, name: &str, now: Timestamp, every: Duration) -> Result<bool, Error> {
+        let claim = Select::new("INSERT INTO figure_clock (name, due_at) VALUES (")
+            .bind(name)
+            .sql(", ")
+            .bind(now.plus(every))
+            .sql(") ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at WHERE figure_clock.due_at <= ")
+            .bind(now)
+            .sql(" RETURNING due_at");
+        Ok(!self.db().commit_returning(claim, "clock").await?.is_empty())
+    }
+
+    /// Keeps values. Of two at the same moment the first stays.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn put_figures(&self, rows: &[FigureRow]) -> Result<(), Error> {
+        for some in rows.chunks(TOGETHER) {
+            let mut insert = Select::new("INSERT INTO figure (tenant, series, label, at, value) VALUES ");
+            for (index, row) in some.iter().enumerate() {
+                insert = insert.sql(if index == 0 { "(" } else { ", (" });
+                insert = insert.bind(row.tenant.as_str()).sql(", ").bind(row.series.as_str()).sql(", ");
+                insert =
+                    insert.bind(row.label.as_str()).sql(", ").bind(row.at).sql(", ").bind(row.value).sql(")");
+            }
+            let step = insert.sql(" ON CONFLICT DO NOTHING").step("figure", Expect::Any);
+            self.db().commit(Unit::Steps(vec![step])).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets values before `first`, and of those before `coarse` all but the first of each hour.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn thin_figures(&self, first: Timestamp, coarse: Timestamp) -> Result<(), Error> {
+        let old = Step::new("DELETE FROM figure WHERE at < $1", vec![first.into()], "figure", Expect::Any);
+        let hours = Step::new(
+            "DELETE FROM figure WHERE at < $1 AND at >= $2 AND EXISTS (SELECT 1 FROM figure AS before \
+             WHERE before.tenant = figure.tenant AND before.series = figure.series AND before.label = figure.label \
+             AND before.at < figure.at AND before.at >= figure.at - figure.at % $3)",
+            vec![coarse.into(), Timestamp::from_micros(coarse.micros() - 30 * HOUR).into(), HOUR.into()],
+            "figure",
+            Expect::Any,
+        );
+        self.db().commit(Unit::Steps(vec![old, hours])).await?;
+        Ok(())
+    }
+
+    /// Values of a series from a time on until before another, of a tenant and of the whole house, in the order of time.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn figures(
+        &self,
+        tenant: &str,
+        series: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<FigureRow>, Error> {
+        let select = Select::new("SELECT tenant, series, label, at, value FROM figure WHERE tenant IN ('', ")
+            .bind(tenant)
+            .sql(")")
+            .and("series =", series)
+            .and("at >=", from)
+            .and("at <", to)
+            .sql(" ORDER BY at, label LIMIT ")
+            .bind(MOST);
+        let figure = |row: &Row| {
+            Ok(FigureRow {
+                tenant: row.text(0)?,
+                series: row.text(1)?,
+                label: row.text(2)?,
+                at: row.time(3)?,
+                value: row.int(4)?,
+            })
+        };
+        self.db().read(select).await?.iter().map(figure).collect()
+    }
+
+    /// What the rules of alerts have seen.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn alert_rows(&self) -> Result<Vec<AlertRow>, Error> {
+        let select = Select::new(
+            "SELECT rule, tenant, label, since, value, firing, told_at, code FROM alert ORDER BY rule, tenant, label LIMIT ",
+        );
+        let alert = |row: &Row| {
+            Ok(AlertRow {
+                rule: row.text(0)?,
+                tenant: row.text(1)?,
+                label: row.text(2)?,
+                since: row.time(3)?,
+                value: row.int(4)?,
+                firing: row.int(5)? == 1,
+                told_at: row.opt_time(6)?,
+                code: row.opt_text(7)?,
+            })
+        };
+        self.db().read(select.bind(MOST)).await?.iter().map(alert).collect()
+    }
+
+    /// Keeps what a rule has seen.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn put_alert(&self, row: &AlertRow) -> Result<(), Error> {
+        let step = Step::new(
+            "INSERT INTO alert (rule, tenant, label, since, value, firing, told_at, code) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (rule, tenant, label) DO UPDATE SET \
+             since = excluded.since, value = excluded.value, firing = excluded.firing, told_at = excluded.told_at, \
+             code = excluded.code",
+            vec![
+                row.rule.as_str().into(),
+                row.tenant.as_str().into(),
+                row.label.as_str().into(),
+                row.since.into(),
+                row.value.into(),
+                row.firing.into(),
+                row.told_at.into(),
+                row.code.as_deref().into(),
+            ],
+            "alert",
+            Expect::Any,
+        );
+        self.db().commit(Unit::Steps(vec![step])).await?;
+        Ok(())
+    }
+
+    /// Forgets what a rule has seen: all is well.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn end_alert(&self, row: &AlertRow) -> Result<(), Error> {
+        let args = vec![row.rule.as_str().into(), row.tenant.as_str().into(), row.label.as_str().into()];
+        let sql = "DELETE FROM alert WHERE rule = $1 AND tenant = $2 AND label = $3";
+        self.db().commit(Unit::Steps(vec![Step::new(sql, args, "alert", Expect::Any)])).await?;
+        Ok(())
+    }
+
+    /// Messages of all tenants by tenant, partner and direction that were taken in from a time on.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn messages_since(&self, from: Timestamp) -> Result<Vec<(String, String, bool, u64)>, Error> {
+        let select = Select::new("SELECT tenant, partner, direction, count(*) FROM message WHERE id >= ")
+            .bind(crate::records::first_id(from))
+            .sql(" GROUP BY tenant, partner, direction ORDER BY count(*) DESC LIMIT 2000");
+        let count = |row: &Row| Ok((row.text(0)?, row.text(1)?, row.text(2)? == "in", row.number(3)?));
+        self.db().read(select).await?.iter().map(count).collect()
+    }
+
+    /// Messages by tenant and state that have not ended.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn unfinished_counts(&self) -> Result<Vec<(String, String, u64)>, Error> {
+        let select = Select::new("SELECT tenant, state, count(*) FROM message WHERE ")
+            .sql(crate::messages::UNFINISHED);
+        let rows = self.db().read(select.sql(" GROUP BY tenant, state ORDER BY tenant, state")).await?;
+        rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.number(2)?))).collect()
+    }
+
+    /// Deliveries to adapters that wait or are parked, by tenant, adapter and state.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn channel_counts(&self) -> Result<Vec<(String, String, String, u64)>, Error> {
+        let select = Select::new(
+            "SELECT tenant, adapter, state, count(*) FROM channel_delivery WHERE state <> 'dropped' \
+             GROUP BY tenant, adapter, state ORDER BY tenant, adapter, state",
+        );
+        let rows = self.db().read(select).await?;
+        rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.text(2)?, row.number(3)?))).collect()
+    }
+}

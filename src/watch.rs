@@ -1,0 +1,74 @@
+//! What is watched, as it is configured: rules of alerts with their receivers, and certificates whose ends are near.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapter_post::out::Teller;
+use async_trait::async_trait;
+use broker::{AlertHook, AlertRule, Alerts, CertificateEnd, Mailer};
+use config::Config;
+use model::{Authority, Failure, Timestamp};
+use seal::webhook::SharedSecret;
+
+use crate::error::Error;
+
+/// E-mails by an adapter's server.
+struct ByMail(Teller);
+
+#[async_trait]
+impl Mailer for ByMail {
+    async fn mail(&self, to: &str, subject: &str, text: &str) -> Result<(), Failure> {
+        self.0.tell(to, subject, text).await
+    }
+}
+
+/// The rules, with their secrets.
+///
+/// # Errors
+/// If a secret cannot be read or used.
+pub(crate) fn alerts(config: &Config, teller: Option<Teller>) -> Result<Alerts, Error> {
+    let mut rules = vec![];
+    for (index, rule) in config.alert_rules.iter().enumerate() {
+        let hook = match (&rule.webhook, &rule.webhook_secret) {
+            (Some(url), Some(reference)) => {
+                let secret = SharedSecret::parse(&config.alert_secret(index, reference)?)?;
+                Some(Arc::new(AlertHook { url: url.clone(), secret }))
+            }
+            _ => None,
+        };
+        rules.push(AlertRule {
+            id: rule.id.clone(),
+            series: rule.series.clone(),
+            label: rule.label.clone(),
+            above: rule.above,
+            below: rule.below,
+            lasting: Duration::from_secs(60 * u64::from(rule.for_minutes)),
+            severity: rule.severity,
+            to: rule.to.clone(),
+            hook,
+            repeat: rule.repeat_hours.map(|hours| Duration::from_secs(3_600 * u64::from(hours))),
+        });
+    }
+    let mailer = teller.map(|teller| Arc::new(ByMail(teller)) as Arc<dyn Mailer>);
+    Ok(Alerts { rules, mailer })
+}
+
+/// Certificates of ours and of ways to others, and when they end.
+///
+/// # Errors
+/// If a key pair cannot be read.
+pub(crate) fn certificates<'a>(
+    config: &Config,
+    ways: impl Iterator<Item = ((Authority, &'a str), Timestamp)>,
+) -> Result<Vec<CertificateEnd>, Error> {
+    let way = |((authority, transport), until): ((Authority, &str), Timestamp)| CertificateEnd {
+        name: format!("{authority} {transport}"),
+        until,
+    };
+    let mut ends: Vec<CertificateEnd> = ways.map(way).collect();
+    if let Some(identity) = config.tls_identity()? {
+        let until = Timestamp::from_micros(identity.certificate().not_after().saturating_mul(1_000_000));
+        ends.push(CertificateEnd { name: "tls".to_owned(), until });
+    }
+    Ok(ends)
+}
