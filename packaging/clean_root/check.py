@@ -308,6 +308,8 @@ def main():
             told_by(options, Path(folder))
         except (Failed, OSError, KeyError, ValueError):
             return 1
+        except KeyboardInterrupt:
+            return 130
     return 0
 
 
