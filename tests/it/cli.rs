@@ -38,6 +38,13 @@ fn the_self_test_passes() {
 }
 
 #[test]
+fn the_configuration_of_the_package_is_good() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/amtsbote.toml");
+    let output = amtsbote(&["--config", file, "config", "check"]);
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
 fn every_command_has_help_and_a_wrong_one_ends_with_2() {
     for command in [
         "serve", "demo", "check", "convert", "schema", "partner", "adapter", "scan", "message", "evidence",
