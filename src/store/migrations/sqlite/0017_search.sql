@@ -5,6 +5,9 @@ ALTER TABLE message ADD COLUMN standard TEXT;   -- what its content says it is; 
 UPDATE message SET door = json_extract(body, '$.door'), standard = json_extract(body, '$.identity.standard');
 CREATE INDEX message_partner ON message (tenant, partner, id);
 CREATE INDEX message_typed ON message (tenant, message_type, id) WHERE message_type IS NOT NULL;
+CREATE INDEX message_unit ON message (tenant, unit, id);
+CREATE INDEX message_authority ON message (tenant, authority, id);
+CREATE INDEX message_direction ON message (tenant, direction, id);
 CREATE INDEX message_door ON message (tenant, door, id);
 CREATE INDEX message_standard ON message (tenant, standard, id) WHERE standard IS NOT NULL;
 
