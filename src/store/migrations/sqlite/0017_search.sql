@@ -13,6 +13,5 @@ UPDATE event SET act = json_extract(body, '$.kind') WHERE message_id IS NULL AND
     AND json_extract(body, '$.kind') <> 'message.refused';
 CREATE INDEX event_act ON event (tenant, id) WHERE act IS NOT NULL;
 
--- What lies open on a desk, and whatever has a name, of which kind ever.
+-- What lies open on a desk.
 CREATE INDEX record_status ON record (tenant, kind, status, id);
-CREATE INDEX record_alias_value ON record_alias (tenant, value, record);
