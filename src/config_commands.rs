@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::commands::Outcome;
 use crate::error::Error;
-use crate::{adapters, payments};
+use crate::{adapters, identities, payments, watch};
 
 /// `amtsbote config check`: the file, and whatever it refers to.
 pub(crate) fn check(file: &Path, as_json: bool, language: Option<Language>) -> Outcome {
@@ -45,7 +45,7 @@ pub(crate) fn check(file: &Path, as_json: bool, language: Option<Language>) -> O
 
 /// What the configuration refers to: each is looked at, whatever is wrong with others.
 pub(crate) fn references(config: &Config) -> Vec<Error> {
-    let looked: [Result<(), Error>; 9] = [
+    let looked: [Result<(), Error>; 12] = [
         net::Egress::new(&config.egress.allow).map(drop).map_err(Error::from),
         config.osci_keys().map(drop).map_err(Error::from),
         config.osci_parties().map(drop).map_err(Error::from),
@@ -55,6 +55,9 @@ pub(crate) fn references(config: &Config) -> Vec<Error> {
         config.xta_parties().map(drop).map_err(Error::from),
         payments::check(config),
         adapters::check(config),
+        identities::issuers(config).map(drop),
+        identities::elsewhere(config).map(drop),
+        watch::alerts(config, None).map(drop),
     ];
     let mut found: Vec<Error> = looked.into_iter().filter_map(Result::err).collect();
     // What several of them need is wrong once.

@@ -92,7 +92,7 @@ impl Act {
         match self {
             Act::ReleaseMessage { .. } | Act::ReleaseDocument { .. } => Action::ReadMessages,
             Act::EraseEvent { .. } | Act::ErasePayload { .. } => Action::Erase,
-            Act::Forward { .. } => Action::RepairMessages,
+            Act::Forward { .. } => Action::ClearMessages,
             Act::AddToken { .. } => Action::ManageTokens,
             Act::PutPartner { .. } => Action::ManagePartners,
             Act::User { .. } => Action::ManageUsers,

@@ -247,7 +247,8 @@ mod tests {
         for good in ["sieben Ampeln am Deich", "Korrekt-Pferd-Batterie", "x7#Qp!2vLm9&"] {
             assert_eq!(code(good), Ok(()), "{good}");
         }
-        for short in ["", "x7#Qp!2vLm9", "aaaaaaaaaaaaaaaa", "abababababab", &"lang und breit ".repeat(70)] {
+        let long = "lang und breit ".repeat(70);
+        for short in ["", "x7#Qp!2vLm9", "aaaaaaaaaaaaaaaa", "abababababab", long.as_str()] {
             assert_eq!(code(short), Err("user.password-short".to_owned()), "{short}");
         }
         for personal in ["Sonnenschein im Mai", "vier Nadeln im Heu", "x-ERIKA-1234567"] {

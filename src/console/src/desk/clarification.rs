@@ -4,7 +4,7 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use broker::Error;
+use broker::{DoneOrAsked, Error};
 use maud::{Markup, html};
 use model::clarification::{Act, Attempt, Clarification, Side, leading};
 use model::message::{Direction, Finding, Severity};
@@ -270,6 +270,10 @@ fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) ->
             } }
             @if may.contains(&Act::Forward) { div.card {
                 h3 { (look.of_two("An die zuständige Behörde weiterleiten", "Forward to the competent authority")) }
+                @if console.broker.four_eyes() { p.hint { (look.of_two(
+                    "Eine zweite Person muss zustimmen. Sagen Sie ihr in der Notiz, warum.",
+                    "A second person has to agree. Tell them why in the note.",
+                )) } }
                 form method="post" action=(path("forward")) {
                     (look.form_token())
                     label for="to" { (look.of_two("Behörde in diesem Haus", "Authority of this house")) }
@@ -350,9 +354,13 @@ pub(super) async fn forward(
 ) -> Response {
     let outcome = async {
         let to: Authority = form.field("to").parse().map_err(|_| Error::UnknownAuthority)?;
-        console.broker.forward(&visit.caller, id(&message)?, &to, form.given("note"), None).await
+        console.broker.forward_or_ask(&visit.caller, id(&message)?, &to, form.given("note"), None).await
     };
-    onward(&look, outcome.await, "forwarded")
+    match outcome.await {
+        Ok(DoneOrAsked::Done(message)) => look.onward(&at(message.id, "forwarded")),
+        Ok(DoneOrAsked::Asked(approval)) => look.onward(&format!("/approvals/{}", approval.id)),
+        Err(error) => page::failed(&look, &error),
+    }
 }
 
 /// `POST /console/clarifications/{id}/park`.

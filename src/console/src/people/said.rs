@@ -52,9 +52,14 @@ fn action<'a>(look: &Look, action: Action) -> Option<&'a str> {
             "Nachrichten und ihren Stand sehen, ohne Inhalt",
             "see messages and their state, without content",
         ),
-        Action::RepairMessages => {
-            ("Nachrichten erneut senden, parken, zurückgeben", "resend, park and return messages")
-        }
+        Action::ClearMessages => (
+            "über einzelne Nachrichten entscheiden: erneut senden, berichtigen, zurückgeben, weiterleiten",
+            "decide about single messages: resend, mend, return, forward",
+        ),
+        Action::RepairMessages => (
+            "viele Nachrichten auf einmal und Übergaben erneut versuchen",
+            "try many messages at once, and hand-overs, again",
+        ),
         Action::ReadEvents => ("Ereignisse lesen", "read events"),
         Action::ReadEvidence => ("Beweise ausgeben und prüfen", "export and verify evidence"),
         Action::Erase => ("Inhalte unwiderruflich löschen", "erase contents for good"),
