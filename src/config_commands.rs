@@ -1,5 +1,6 @@
 //! `amtsbote config …`: all that is wrong with a configuration, and what holds.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -61,7 +62,8 @@ pub(crate) fn references(config: &Config) -> Vec<Error> {
     ];
     let mut found: Vec<Error> = looked.into_iter().filter_map(Result::err).collect();
     // What several of them need is wrong once.
-    found.dedup_by_key(|error| error.to_string());
+    let mut seen = BTreeSet::new();
+    found.retain(|error| seen.insert(error.to_string()));
     found
 }
 
