@@ -180,8 +180,8 @@ def copyright_of(folder):
     ]
     for name, crates in sorted(by_licence.items()):
         lines += ["", f"Files: {' '.join('crates/' + it.replace(' ', '-') for it in crates)}"]
-        lines += ["Copyright: the authors of each crate, as named in THIRD-PARTY.gz", f"License: {name.replace(' OR ', ' or ').replace(' AND ', ' and ')}"]
-        lines += [" As in THIRD-PARTY.gz."]
+        name = name.replace(" OR ", " or ").replace(" AND ", " and ")
+        lines += ["Copyright: the authors of each crate, as named in THIRD-PARTY.gz", f"License: {name}", " As in THIRD-PARTY.gz."]
     (folder / "copyright").write_text("\n".join(lines) + "\n")
     whole = [f"{', '.join(sorted(names))}\n{'-' * 72}\n{text}\n" for text, names in sorted(by_text.items(), key=lambda it: it[1])]
     (folder / "THIRD-PARTY.gz").write_bytes(gzip.compress("\n\n".join(whole).encode(), 9, mtime=0))

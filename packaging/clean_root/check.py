@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Whether the package does on a clean machine what it promises: installed, started, checked, upgraded with data in it, restored elsewhere, purged.
+"""Whether the package does on a clean machine what it promises: installed, started, checked, upgraded with data, restored elsewhere, purged.
 
     check.py PACKAGE --archive FILE [--previous PACKAGE]
 
-Roots are clean ones of Debian 12 (debootstrap), entered by chroot, in namespaces of their own: no network but a loopback, and whatever ends this
-ends all of it. Needs root. Simulated are systemd (see `systemctl`), and without `--previous` the previous version: the same program under a lower
-number, on a store that is taken back to the schema of migration 13, so that the migrations behind it run over data.
+Roots are clean ones of Debian 12 (debootstrap), entered by chroot, in namespaces of their own: no network but a loopback, and whatever ends
+this ends all of it. Needs root. Simulated are systemd (see `systemctl`), and without `--previous` the previous version: the same program under
+a lower number, on a store that is taken back to the schema of migration 13, so that the migrations behind it run over data.
 """
 
 import argparse
@@ -228,8 +228,9 @@ def broken_configuration(root, package):
 def restored(root, package, data, scratch, archive):
     """A backup of the running gateway becomes the store of a root that never had one; only the keys are carried there besides."""
     root.gateway("backup", "/var/lib/amtsbote/backup")
-    root.file("/var/lib/amtsbote/key.pem").write_text(root.gateway("evidence", "key"))
-    root.run("runuser", "-u", "amtsbote", "--", "amtsbote", "backup", "verify", "/var/lib/amtsbote/backup", "--key", "/var/lib/amtsbote/key.pem")
+    key = "/var/lib/amtsbote/key.pem"
+    root.file(key).write_text(root.gateway("evidence", "key"))
+    root.run("runuser", "-u", "amtsbote", "--", "amtsbote", "backup", "verify", "/var/lib/amtsbote/backup", "--key", key)
     root.run("systemctl", "stop", "amtsbote.service")
     other = Root(scratch / "second", archive)
     try:

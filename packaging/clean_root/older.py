@@ -1,5 +1,5 @@
-"""A store as an earlier version left it: the rows of today's SQLite database in the schema of an earlier migration, so that an upgrade really
-has something to migrate. What cannot be in such a store (tables and columns of later migrations) is left behind."""
+"""A store as an earlier version left it: the rows of today's SQLite database in the schema of an earlier migration, so that an upgrade
+really has something to migrate. What cannot be in such a store (tables and columns of later migrations) is left behind."""
 
 import os
 import sqlite3

@@ -1,5 +1,6 @@
-//! `amtsbote selftest`: whether this build works on this machine. It needs no configuration and no network but the loopback, and leaves nothing:
-//! everything lies in temporary folders, with keys of its own. A check that fails is named with its code, and the others are made all the same.
+//! `amtsbote selftest`: whether this build works on this machine. It needs no configuration and no network but the loopback, and leaves
+//! nothing: everything lies in temporary folders, with keys of its own. A check that fails is named with its code, and the others are made
+//! all the same.
 //!
 //! | module | holds |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! A message of our own for each standard that is read beside xdomea: it is known for what it is and taken, and refused once something is wrong
-//! with it. No official schema is part of the program, so what is judged here is what the program knows by itself.
+//! A message of our own for each standard that is read beside xdomea: it is known for what it is and taken, and refused once something is
+//! wrong with it. No official schema is part of the program, so what is judged here is what the program knows by itself.
 
 use std::io::Cursor;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Signatures, encryption and time stamps, each made or taken from `vectors` and judged both ways: what is right is taken, what was changed is
-//! refused. The keys in `vectors` were made for this and are worth nothing; the time stamp comes from `openssl ts`.
+//! Signatures, encryption and time stamps, each made or taken from `vectors` and judged both ways: what is right is taken, what was changed
+//! is refused. The keys in `vectors` were made for this and are worth nothing; the time stamp comes from `openssl ts`.
 //!
 //! XML Signature 1.1, XML Encryption 1.1, JOSE (RFC 7515, 7516), RSASSA-PSS and RSAES-OAEP (RFC 8017), ECDSA on a curve of Brainpool
 //! (RFC 5639), time stamps (RFC 3161).
