@@ -1,5 +1,5 @@
-//! What administrators do with users. Nobody gives rights that he does not have himself: a user sees no more units and services than who adds
-//! or changes it and acts for the same authority, and only such users are seen. Whoever sees all units answers for the whole tenant.
+//! What administrators do with users. Nobody gives rights that he does not have himself: a user sees no more units and services than who
+//! adds or changes it and acts for the same authority, and only such users are seen. Whoever sees all units answers for the whole tenant.
 
 use model::rights::{Action, Within};
 use model::{Actor, Authority, Caller, EventKind, Id, ids};
@@ -304,7 +304,7 @@ impl Broker {
     /// A new initial secret. Password and codes are taken away, if there are any; the user's sessions end.
     ///
     /// # Errors
-    /// `OwnRights`; `UserNeedsApproval` if a password would be taken from somebody with roles, with four eyes: ask for a change with `reset`.
+    /// `OwnRights`; with four eyes `UserNeedsApproval` if a password would be taken from somebody with roles: ask for a change with `reset`.
     pub async fn reset_user(&self, caller: &Caller, id: Id) -> Result<Invited, Error> {
         let person = self.managed(caller, id).await?;
         if caller.actor == super::actor(id) {

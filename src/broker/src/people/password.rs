@@ -1,6 +1,6 @@
 //! Passwords: argon2id (RFC 9106) with 19 MiB, two passes and one lane, as the OWASP Password Storage Cheat Sheet recommends; kept in PHC
-//! format, so that the parameters may change. And what makes a good one (BSI ORP.4, NIST SP 800-63B section 3.1.1): length, and being neither
-//! common nor personal.
+//! format, so that the parameters may change. And what makes a good one (BSI ORP.4, NIST SP 800-63B section 3.1.1): length, and being
+//! neither common nor personal.
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
