@@ -234,12 +234,11 @@ def restored(root, package, data, scratch, archive):
     root.run("systemctl", "stop", "amtsbote.service")
     other = Root(scratch / "second", archive)
     try:
-        # It is configured and has the keys before the package would make others.
-        other.file("/etc/amtsbote").mkdir()
-        shutil.copy(root.file(CONFIG), other.file(CONFIG))
+        # It is not started by the package: that would make keys and a store.
         other.file("/usr/bin/systemctl").chmod(0o644)
         other.install(package)
         other.file("/usr/bin/systemctl").chmod(0o755)
+        other.configure(lambda _: root.file(CONFIG).read_text())
         for part in ("keys", "backup"):
             shutil.copytree(root.file(f"/var/lib/amtsbote/{part}"), other.file(f"/var/lib/amtsbote/{part}"))
         other.run("chown", "-R", "amtsbote:amtsbote", "/var/lib/amtsbote")
