@@ -2,30 +2,19 @@
 
 mod adapters;
 mod backup;
-mod check;
 mod commands;
-mod config_commands;
 mod console_tools;
 mod convert;
-mod directory_commands;
 mod error;
-mod evidence;
 mod gateway;
 mod identities;
-mod key_commands;
-mod messages;
 mod notify;
-mod osci_commands;
 mod payments;
 mod registry;
 mod reload;
-mod scan_commands;
 mod selftest;
 mod serve;
-mod user_commands;
 mod watch;
-mod watch_commands;
-mod xta_commands;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -61,7 +50,13 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
         Command::Check { files, mapping: Some(mapping), metadata, .. } => {
-            adapters::mapping_check::check(&files, &cli.config, &mapping, metadata.as_deref(), as_json)
+            adapters::mapping_commands::check::check(
+                &files,
+                &cli.config,
+                &mapping,
+                metadata.as_deref(),
+                as_json,
+            )
         }
         Command::Check { files, schemas, .. } => check::check(
             &files,
@@ -80,14 +75,14 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             on_store(load()?, as_json, async |store| store.directory(command).await)
         }
         Command::Adapter(command) => on_store(load()?, as_json, async |store| store.adapter(command).await),
-        Command::Scan(command) => scan_commands::scan(command, &cli.config),
+        Command::Scan(command) => commands::scan::scan(command, &cli.config),
         Command::Notice(command) => adapters::notice_commands::notice(command, &cli.config, as_json),
         Command::Message(command) => {
             let language = cli.lang.unwrap_or_else(Language::of_environment);
             on_store(load()?, as_json, async |store| store.message(command, language).await)
         }
         Command::Retention(RetentionCommand::Verify { proof, key }) => {
-            watch_commands::verify(&proof, &key, as_json)
+            commands::watch::verify(&proof, &key, as_json)
         }
         Command::Retention(command) => {
             on_store(load()?, as_json, async |store| store.retention(command).await)
@@ -100,8 +95,8 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             on_store(load()?, as_json, async |store| store.export(case, &output, content, &of).await)
         }
         Command::Evidence(EvidenceCommand::Verify { bundle, key, tsa_ca, require_stamp }) => {
-            let trusted = evidence::Trusted { key, tsa_ca, require_stamp };
-            evidence::verify(&bundle, &trusted, as_json)
+            let trusted = commands::evidence::Trusted { key, tsa_ca, require_stamp };
+            commands::evidence::verify(&bundle, &trusted, as_json)
         }
         Command::Evidence(EvidenceCommand::Check { tsa_ca, of }) => {
             on_store(load()?, as_json, async |store| store.check_chain(tsa_ca.as_deref(), &of).await)
@@ -109,7 +104,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Evidence(EvidenceCommand::Erase { case, what, of }) => {
             on_store(load()?, as_json, async |store| store.erase(case, &what, &of).await)
         }
-        Command::Evidence(EvidenceCommand::Key) => evidence::public_key(&load()?, as_json),
+        Command::Evidence(EvidenceCommand::Key) => commands::evidence::public_key(&load()?, as_json),
         Command::Backup(Backup { command: Some(BackupCommand::Verify { path, key, scratch }), .. }) => {
             wait_for(backup::verify(&path, key.as_deref(), scratch.as_deref(), as_json))
         }
@@ -122,10 +117,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             wait_for(backup::restore(&wanted, load()?, as_json))
         }
         Command::Key(command) => on_store(load()?, as_json, async |store| store.key(&command).await),
-        Command::Config(ConfigCommand::Check) => config_commands::check(&cli.config, as_json, cli.lang),
-        Command::Config(ConfigCommand::Show) => config_commands::show(&load()?, as_json),
+        Command::Config(ConfigCommand::Check) => commands::config::check(&cli.config, as_json, cli.lang),
+        Command::Config(ConfigCommand::Show) => commands::config::show(&load()?, as_json),
         Command::Osci(OsciCommand::Inspect { file, key, password }) => {
-            osci_commands::inspect(&file, key.as_deref(), password.as_deref(), as_json)
+            commands::osci::inspect(&file, key.as_deref(), password.as_deref(), as_json)
         }
         Command::Osci(command) => on_store(load()?, as_json, async |store| store.osci(command).await),
         Command::Openapi => {

@@ -11,7 +11,7 @@ use config::Config;
 use model::{Actor, EventKind};
 use serde_json::{Value, json};
 
-use crate::config_commands::references;
+use crate::commands::config::references;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::serve::{Faces, Running, Work, threads};

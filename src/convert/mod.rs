@@ -18,7 +18,7 @@ use tempfile::NamedTempFile;
 use xoev::container::{Container, is_container};
 use xoev::xdomea;
 
-use crate::check::{described, found, in_words, sentences_in_words, settings, with_sentences};
+use crate::commands::check::{described, found, in_words, sentences_in_words, settings, with_sentences};
 use crate::error::Error;
 use crate::registry;
 use spool::Spool;

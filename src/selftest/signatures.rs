@@ -32,9 +32,12 @@ const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 /// Most bytes of anything here.
 const MOST: usize = 65_536;
 
+/// What is checked, and whether it holds.
+type Trial = (&'static str, fn() -> Result<bool, Error>);
+
 /// All of it.
 pub(super) fn run() -> Vec<Check> {
-    let checks: [(&'static str, fn() -> Result<bool, Error>); 7] = [
+    let checks: [Trial; 7] = [
         ("RSASSA-PSS", || raw(RSA, PSS)),
         ("ECDSA on Brainpool", || raw(BRAINPOOL, ECDSA)),
         ("XML signature", xml_signature),

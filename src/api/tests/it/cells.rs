@@ -208,7 +208,7 @@ async fn every_cell_of_the_table_of_rights_is_as_it_says() {
     let cells: Vec<(&Who, &Route)> =
         table.everybody.iter().flat_map(|who| routes.iter().map(move |route| (who, route))).collect();
     let (refused, others): (Vec<_>, Vec<_>) =
-        cells.into_iter().partition(|(who, route)| nothing_may_happen(&who, &route));
+        cells.into_iter().partition(|(who, route)| nothing_may_happen(who, route));
     let walked = refused.len();
     let wrong = futures::stream::iter(refused).map(|(who, route)| table.refused(who, route));
     let mut wrong: Vec<String> =

@@ -75,6 +75,7 @@ impl Outside {
     }
 
     /// The next call brings a letter: one document with these files.
+    #[allow(dead_code, reason = "the tests of the console, which share this file, use it")]
     pub(crate) fn brings(&self, letter: Letter, files: Vec<(&str, &[u8])>) {
         let (names, bytes): (Vec<_>, Vec<_>) = files.into_iter().unzip();
         let file = |name: &str| File { name: name.to_owned(), ..File::default() };

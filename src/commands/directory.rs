@@ -9,9 +9,9 @@ use model::directory::Way;
 use output::{print, table};
 use serde_json::{Value, json};
 
+use super::osci::check_in_words;
 use crate::commands::{OnStore, Outcome};
 use crate::error::Error;
-use crate::osci_commands::check_in_words;
 use cli::{DirectoryCommand, OfTenant};
 
 impl OnStore {
@@ -112,7 +112,7 @@ impl OnStore {
                 words.push(check_in_words(&shown["osci"]));
             }
             if !shown["xta"].is_null() {
-                words.push(crate::xta_commands::check_in_words(&shown["xta"]));
+                words.push(super::xta::check_in_words(&shown["xta"]));
             }
             words.join("\n")
         });

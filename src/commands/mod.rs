@@ -3,6 +3,18 @@
 //! Those on the store open it beside a running gateway: SQLite and PostgreSQL both let two processes
 //! write, one after the other, and the workers of the running one find what was put into the queue here.
 
+pub(crate) mod check;
+pub(crate) mod config;
+mod directory;
+pub(crate) mod evidence;
+mod key;
+mod message;
+pub(crate) mod osci;
+pub(crate) mod scan;
+mod user;
+pub(crate) mod watch;
+mod xta;
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -15,7 +27,6 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
-use crate::{adapters, payments};
 use cli::{OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use config::Config;
 
