@@ -128,7 +128,7 @@ impl Browser {
     }
 
     /// From the button to the address of the console that the provider sends the browser back to.
-    async fn provider_and_back(&mut self) -> String {
+    async fn by_way_of_the_provider(&mut self) -> String {
         let start = format!("{ORIGIN}/console/oidc/start?lang=de");
         let mut answer = self.go(&start, None).await;
         for _ in 0..12 {
@@ -189,7 +189,7 @@ async fn a_system_and_a_person_come_by_a_real_provider() {
     let mut erika = Browser::new(&running.internal, &provider.issuer);
     let sign_in = erika.go(&format!("{ORIGIN}/console/sign-in"), None).await.text().await.unwrap();
     assert!(sign_in.contains("Konto der Kreisverwaltung"), "{sign_in}");
-    let back = erika.provider_and_back().await;
+    let back = erika.by_way_of_the_provider().await;
     // The address alone, in another browser, is nothing; nor is what somebody writes into it shown.
     let mut other = Browser::new(&running.internal, &provider.issuer);
     assert_eq!(other.go(&back, None).await.status(), 403);
