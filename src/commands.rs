@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
-use crate::{adapters, payments};
 use cli::{OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use config::Config;
 
