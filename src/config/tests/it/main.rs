@@ -466,7 +466,7 @@ fn all_that_is_wrong_is_named_at_once_with_line_and_column() {
     assert!(has("config.value", "limits.connections").starts_with("\"many\""));
     assert!(has("config.plain-http", "listen.internal").starts_with("internal"));
     assert!(has("config.value", "limits.container_ratio").starts_with("container_ratio"));
-    assert!(has("config.value", "tenant[0].unit[0].id").starts_with("id"));
+    assert!(has("config.value", "tenant[0].unit[1].id").starts_with("id"));
     assert!(found.iter().all(|(_, place)| place.line > 0 && place.column > 0), "{found:?}");
 }
 
