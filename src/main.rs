@@ -50,15 +50,9 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
         Command::Check { files, mapping: Some(mapping), metadata, .. } => {
-            adapters::mapping_commands::check::check(
-                &files,
-                &cli.config,
-                &mapping,
-                metadata.as_deref(),
-                as_json,
-            )
+            adapters::mapping_check::check(&files, &cli.config, &mapping, metadata.as_deref(), as_json)
         }
-        Command::Check { files, schemas, .. } => check::check(
+        Command::Check { files, schemas, .. } => commands::check::check(
             &files,
             schemas,
             &cli.config,

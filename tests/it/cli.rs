@@ -189,7 +189,7 @@ fn a_configuration_is_checked_and_shown_and_a_wrong_one_ends_with_3() {
     let output = installation.run(&["config", "check"]);
     assert_eq!(output.status.code(), Some(3));
     let said = said(&output);
-    assert!(said.contains("line 10:1, nodes") && said.contains("[config.key]"), "{said}");
+    assert!(said.contains("line 11:1, nodes") && said.contains("[config.key]"), "{said}");
     assert!(
         said.contains("Ein Schlüssel der Konfiguration") && said.contains("A key of the configuration"),
         "{said}"

@@ -66,9 +66,19 @@ impl Places {
         self.place(offset, key)
     }
 
+    /// What takes exactly these bytes, such as an entry of a list, whose first byte belongs to other keys as well; or else the innermost
+    /// key around the first.
+    pub(crate) fn of_span(&self, span: &Range<usize>) -> Place {
+        match self.keys.iter().rev().find(|(_, known)| known == span) {
+            Some((key, _)) => self.place(span.start, key.clone()),
+            None => self.at(span.start),
+        }
+    }
+
     /// The place of a key, or of the closest one around it if it is not there.
     pub(crate) fn of_key(&self, key: &str) -> Place {
-        let around = self.keys.iter().filter(|(known, _)| key.starts_with(known.as_str()));
+        // Of name and value, which have the same key, the name: it comes first, and `max_by_key` takes the last.
+        let around = self.keys.iter().rev().filter(|(known, _)| key.starts_with(known.as_str()));
         match around.max_by_key(|(known, _)| known.len()) {
             Some((_, span)) => self.place(span.start, key.to_owned()),
             None => Place::key(key),

@@ -135,7 +135,7 @@ impl Read {
             };
             let is_everywhere = error.span().is_none_or(|span| span == whole);
             let place = match error.span().filter(|_| !is_everywhere) {
-                Some(span) => places.at(span.start),
+                Some(span) => places.of_span(&span),
                 None => Place::default(),
             };
             let missing =

@@ -128,7 +128,7 @@ async fn a_gateway_that_is_going_to_stop_says_so_and_answers_meanwhile() {
     signal(&gateway, "-TERM");
     let ready = format!("{}/health/ready", gateway.operations());
     let said = loop {
-        let said = reqwest::Client::new().get(&ready).send().await.unwrap();
+        let said = Client::new().get(&ready).send().await.unwrap();
         if said.status() == 503 {
             break said.json::<serde_json::Value>().await.unwrap();
         }
