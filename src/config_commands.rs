@@ -1,5 +1,6 @@
 //! `amtsbote config …`: all that is wrong with a configuration, and what holds.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::commands::Outcome;
 use crate::error::Error;
-use crate::{adapters, payments};
+use crate::{adapters, identities, payments, watch};
 
 /// `amtsbote config check`: the file, and whatever it refers to.
 pub(crate) fn check(file: &Path, as_json: bool, language: Option<Language>) -> Outcome {
@@ -45,7 +46,7 @@ pub(crate) fn check(file: &Path, as_json: bool, language: Option<Language>) -> O
 
 /// What the configuration refers to: each is looked at, whatever is wrong with others.
 pub(crate) fn references(config: &Config) -> Vec<Error> {
-    let looked: [Result<(), Error>; 9] = [
+    let looked: [Result<(), Error>; 12] = [
         net::Egress::new(&config.egress.allow).map(drop).map_err(Error::from),
         config.osci_keys().map(drop).map_err(Error::from),
         config.osci_parties().map(drop).map_err(Error::from),
@@ -55,10 +56,14 @@ pub(crate) fn references(config: &Config) -> Vec<Error> {
         config.xta_parties().map(drop).map_err(Error::from),
         payments::check(config),
         adapters::check(config),
+        identities::issuers(config).map(drop),
+        identities::elsewhere(config).map(drop),
+        watch::alerts(config, None).map(drop),
     ];
     let mut found: Vec<Error> = looked.into_iter().filter_map(Result::err).collect();
     // What several of them need is wrong once.
-    found.dedup_by_key(|error| error.to_string());
+    let mut seen = BTreeSet::new();
+    found.retain(|error| seen.insert(error.to_string()));
     found
 }
 

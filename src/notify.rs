@@ -24,7 +24,8 @@ impl Notify {
     pub(crate) fn ready(&mut self) {
         self.say("READY=1\nSTATUS=serving");
         let told = self.socket.as_ref().and_then(|socket| socket.try_clone().ok());
-        if let (Some(every), Some(socket), None) = (watchdog(), told, &self.watchdog) {
+        let is_new = self.watchdog.is_none();
+        if is_new && let (Some(every), Some(socket)) = (watchdog(), told) {
             self.watchdog = Some(tokio::spawn(async move {
                 let mut every = tokio::time::interval(every);
                 loop {

@@ -188,12 +188,21 @@ impl Faces {
 fn pages(gateway: &Gateway, config: &Config) -> Result<Router, Error> {
     let broker = gateway.broker.clone();
     let visitors = Arc::new(console::Sessions(broker.clone()));
-    let pages = console::Console::new(broker, visitors, console::Settings::default());
+    let pages = console::Console::new(broker, visitors, console_settings(config));
     let pages = pages.with_workshop(gateway.workshop(config));
     Ok(console::router(match identities::elsewhere(config)? {
         Some(elsewhere) => pages.with_provider(elsewhere),
         None => pages,
     }))
+}
+
+/// What the pages of the house are set to.
+fn console_settings(config: &Config) -> console::Settings {
+    let office = match config.tenants.as_slice() {
+        [only] => only.name.clone(),
+        _ => String::new(),
+    };
+    console::Settings { office, origin: None, proxies: config.listen.trusted_proxies.clone() }
 }
 
 fn server_limits(config: &Config) -> api::ServerLimits {

@@ -80,9 +80,9 @@ async fn payloads(rows: &mut NewRows, backup: &Path, findings: &mut Findings) ->
         for payload in some {
             let there = parts.of_payload(payload.id)?;
             let missing = |name: &String| {
-                !there
-                    .iter()
-                    .any(|part| part.sum.is_some() && part.path.strip_prefix("payloads/") == Some(name))
+                !there.iter().any(|part| {
+                    part.sum.is_some() && part.path.strip_prefix("payloads/") == Some(name.as_str())
+                })
             };
             let PayloadFiles { id, .. } = payload;
             if payload.names().any(|name| missing(&name)) && !there.iter().any(|part| part.erased) {

@@ -112,7 +112,9 @@ pub(super) fn digests(backup: &Path, manifest: &Manifest) -> Result<Findings, Er
         let mut parts = Parts::of(backup)?;
         while let Some(part) = parts.next()? {
             match &part.sum {
-                Some(sum) => drop(compare(backup, &part.path, sum, &on, &mut findings)?),
+                Some(sum) => {
+                    compare(backup, &part.path, sum, &on, &mut findings)?;
+                }
                 None if part.erased => {}
                 None => {
                     findings.find("backup.file-lost", format!("{} was lost before the backup", part.path))

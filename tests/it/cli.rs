@@ -20,8 +20,28 @@ fn the_self_test_passes() {
     let output = amtsbote(&["selftest", "--json"]);
     assert!(output.status.success(), "{}", said(&output));
     let result = json(&output);
-    assert!(result["passed"].as_array().unwrap().len() >= 6);
-    assert!(result["seconds"].as_f64().unwrap() < 10.0);
+    assert_eq!(result["ok"], true, "{result}");
+    let checks = result["checks"].as_array().unwrap();
+    let has = |name: &str| checks.iter().any(|check| check["name"].as_str().unwrap().starts_with(name));
+    let all = [
+        "XML signature",
+        "time stamp",
+        "evidence",
+        "XTA",
+        "OSCI",
+        "online",
+        "mobile",
+        "telephone",
+        "payments",
+    ];
+    assert!(all.iter().all(|name| has(name)), "{result}");
+}
+
+#[test]
+fn the_configuration_of_the_package_is_good() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/amtsbote.toml");
+    let output = amtsbote(&["--config", file, "config", "check"]);
+    assert!(output.status.success(), "{}", said(&output));
 }
 
 #[test]

@@ -14,8 +14,8 @@ use super::node::{message, sender};
 use super::{rounded, wire};
 use crate::Error;
 use crate::bed::until;
-use crate::client::{items, text};
-use crate::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway};
+use crate::client::text;
+use crate::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway, Rights};
 
 /// Messages that are there.
 const MESSAGES: u32 = 1_000_000;
@@ -88,12 +88,11 @@ pub struct ConsoleFigures {
 /// If an answer is not what it has to be.
 pub async fn console(wanted: &Console) -> Result<ConsoleFigures, Error> {
     let mut gateway = Gateway::prepare(&wanted.binary, &wanted.engine).await?;
-    gateway.configure("[people]\ntotp = \"optional\"\n")?;
+    // Nothing is worked on at first, so that a message can be put aside.
+    gateway.configure("[people]\ntotp = \"optional\"\n[limits]\nworkers = 0\n")?;
     let token = gateway.token("filler", sender()).await?;
     let secret = invited(&gateway).await?;
-    gateway.start().await?;
-    let templates = Templates::make(&gateway, &token).await?;
-    gateway.kill().await?;
+    let templates = Templates::make(&mut gateway, &token).await?;
     fill(&gateway, &wanted.engine, &templates).await?;
     gateway.start().await?;
     let base = gateway.internal();
@@ -202,47 +201,43 @@ struct Templates {
 }
 
 impl Templates {
-    async fn make(gateway: &Gateway, token: &str) -> Result<Templates, Error> {
+    /// Makes them; the gateway is down before and after.
+    async fn make(gateway: &mut Gateway, token: &str) -> Result<Templates, Error> {
+        let operator = Rights { roles: &["operator"], authority: None, ..sender() };
+        let operator = gateway.token("operator", operator).await?;
+        gateway.start().await?;
         let client = gateway.client(token)?;
-        wire::run(&gateway.internal(), vec![message(token, 1)], 1, 202).await?;
-        let sent = until("the first message", Duration::from_millis(100), async || {
-            let listed = client.get("/messages?limit=1").await?.expect("GET /messages", &[200])?;
-            let first = items(&listed, "items").first().cloned();
-            Ok(first.filter(|it| text(it, "state") == "delivered" || text(it, "state") == "processed"))
-        })
-        .await?;
-        // Without a standard that knows it: it waits for a human, who has a task.
-        let raw = wire::post("/messages", token, "application/xml", b"<nobody-knows/>");
-        wire::run(&gateway.internal(), vec![raw], 1, 202).await?;
+        let raw = |number| vec![message(token, number)];
+        let base = gateway.internal();
+        let first = wire::answers(&base, raw(1), 1, 202).await?.1;
+        let second = wire::answers(&base, raw(2), 1, 202).await?.1;
+        let id = |answers: &[(usize, Vec<u8>)]| {
+            let answer =
+                answers.first().map(|(_, body)| serde_json::from_slice::<Value>(body).unwrap_or_default());
+            text(&answer.unwrap_or_default(), "id").to_owned()
+        };
+        let (message, parked) = (id(&first), id(&second));
+        let park = format!("/messages/{parked}/park");
+        gateway.client(&operator)?.post(&park, "park", &json!({})).await?.expect("POST …/park", &[200])?;
         let case = json!({ "unit": "63", "title": "Neubau", "recordReference": "AZ-0" });
         let case = client.post("/cases", "case", &case).await?.expect("POST /cases", &[201])?;
         let task =
             json!({ "unit": "63", "title": "Stellungnahme", "kind": "hearing", "case": text(&case, "id") });
         let task = client.post("/tasks", "task", &task).await?.expect("POST /tasks", &[201])?;
-        let parked = parked(gateway).await?;
-        let of = |it: &Value, name: &str| text(it, name).to_owned();
-        Ok(Templates {
-            message: of(&sent, "id"),
-            state: of(&sent, "state"),
-            parked,
-            case: of(&case, "id"),
-            task: of(&task, "id"),
+        gateway.kill().await?;
+        gateway.reconfigure(&[("workers = 0", "workers = 2")])?;
+        gateway.start().await?;
+        let state = until("the first message", Duration::from_millis(100), async || {
+            let path = format!("/messages/{message}");
+            let state =
+                text(&client.get(&path).await?.expect("GET /messages/{id}", &[200])?, "state").to_owned();
+            Ok(Some(state).filter(|state| state != "accepted"))
         })
+        .await?;
+        gateway.kill().await?;
+        let of = |it: &Value| text(it, "id").to_owned();
+        Ok(Templates { case: of(&case), task: of(&task), message, state, parked })
     }
-}
-
-/// A message that an operator has put aside.
-async fn parked(gateway: &Gateway) -> Result<String, Error> {
-    let rights = crate::gateway::Rights { roles: &["operator"], authority: None, ..sender() };
-    let client = gateway.client(&gateway.token("operator", rights).await?)?;
-    let listed = client.get("/messages?limit=10").await?.expect("GET /messages", &[200])?;
-    let last = items(&listed, "items").last().cloned().unwrap_or_default();
-    let id = text(&last, "id").to_owned();
-    if text(&last, "state") == "parked" {
-        return Ok(id);
-    }
-    client.post(&format!("/messages/{id}/park"), "park", &json!({})).await?.expect("POST …/park", &[200])?;
-    Ok(id)
 }
 
 async fn fill(gateway: &Gateway, engine: &Engine, templates: &Templates) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 //! The audit log: who did what, when. Acts of people, and what changes the house itself; ids, never names.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::rights::Action;
 use model::{Caller, Event, Id};
 use store::{ActFilter, Listed, Page};
@@ -19,5 +21,24 @@ impl Broker {
     ) -> Result<Listed<(Id, Option<u64>, Event)>, Error> {
         let scope = caller.may(Action::ReadAudit)?;
         Ok(self.store().acts(scope, filter, page).await?)
+    }
+
+    /// What people are called who did something, by their ids as they stand in events. Who is no user any more has no name.
+    ///
+    /// # Errors
+    /// If the caller may not read the audit log.
+    pub async fn names_of_people(
+        &self,
+        caller: &Caller,
+        ids: BTreeSet<Id>,
+    ) -> Result<BTreeMap<Id, String>, Error> {
+        let tenant = &caller.may(Action::ReadAudit)?.tenant;
+        let mut names = BTreeMap::new();
+        for id in ids {
+            if let Some(person) = self.store().person(tenant, id).await? {
+                names.insert(id, person.terms.name);
+            }
+        }
+        Ok(names)
     }
 }

@@ -160,7 +160,7 @@ pub enum Command {
     Osci(OsciCommand),
     /// Print the OpenAPI document of the REST interface.
     Openapi,
-    /// Check that this installation works; needs no configuration and no store.
+    /// Check that this installation works, down to a round through every channel; needs no configuration and no store.
     Selftest,
 }
 

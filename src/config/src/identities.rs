@@ -199,18 +199,18 @@ impl Check<'_> {
         let (mut ids, mut issuers) = (BTreeSet::new(), BTreeSet::new());
         for (index, issuer) in config.oauth.iter().enumerate() {
             let key = format!("oauth[{index}]");
-            self.name(&format!("{key}.id"), &issuer.id)?;
-            self.unique(&format!("{key}.id"), ids.insert(&issuer.id))?;
-            self.unique(&format!("{key}.issuer"), issuers.insert(&issuer.issuer))?;
-            self.issuer(&format!("{key}.issuer"), &issuer.issuer)?;
-            self.title(&format!("{key}.audience"), &issuer.audience)?;
+            self.note(self.name(&format!("{key}.id"), &issuer.id));
+            self.note(self.unique(&format!("{key}.id"), ids.insert(&issuer.id)));
+            self.note(self.unique(&format!("{key}.issuer"), issuers.insert(&issuer.issuer)));
+            self.note(self.issuer(&format!("{key}.issuer"), &issuer.issuer));
+            self.note(self.title(&format!("{key}.audience"), &issuer.audience));
             if let Some(url) = &issuer.jwks_url {
-                self.issuer(&format!("{key}.jwks_url"), url)?;
+                self.note(self.issuer(&format!("{key}.jwks_url"), url));
             }
-            self.algorithms(&format!("{key}.algorithms"), &issuer.algorithms)?;
-            self.oauth_clients(config, &key, issuer)?;
+            self.note(self.algorithms(&format!("{key}.algorithms"), &issuer.algorithms));
+            self.note(self.oauth_clients(config, &key, issuer));
         }
-        self.oidc(config)?;
+        self.note(self.oidc(config));
         self.proxies(config)
     }
 
@@ -218,9 +218,9 @@ impl Check<'_> {
         let mut clients = BTreeSet::new();
         for (at, client) in issuer.clients.iter().enumerate() {
             let key = format!("{key}.client[{at}]");
-            self.title(&format!("{key}.id"), &client.id)?;
-            self.unique(&format!("{key}.id"), clients.insert(&client.id))?;
-            self.rights(config, &key, (&client.tenant, &client.roles, &client.units))?;
+            self.note(self.title(&format!("{key}.id"), &client.id));
+            self.note(self.unique(&format!("{key}.id"), clients.insert(&client.id)));
+            self.note(self.rights(config, &key, (&client.tenant, &client.roles, &client.units)));
             let tenant = config.tenants.iter().find(|tenant| tenant.id == client.tenant);
             let known = |authority: &Authority| {
                 tenant.is_some_and(|tenant| tenant.authorities.iter().any(|it| it.key == *authority))
@@ -236,19 +236,23 @@ impl Check<'_> {
 
     fn oidc(&self, config: &Config) -> Result<(), Error> {
         let Some(oidc) = &config.oidc else { return Ok(()) };
-        self.issuer("oidc.issuer", &oidc.issuer)?;
-        self.title("oidc.label", &oidc.label)?;
-        self.title("oidc.client_id", &oidc.client_id)?;
+        self.note(self.issuer("oidc.issuer", &oidc.issuer));
+        self.note(self.title("oidc.label", &oidc.label));
+        self.note(self.title("oidc.client_id", &oidc.client_id));
         if let Some(reference) = &oidc.client_secret {
-            self.secret("oidc.client_secret", reference)?;
+            self.note(self.secret("oidc.client_secret", reference));
         }
-        self.public_url("oidc.redirect", &oidc.redirect)?;
-        self.algorithms("oidc.algorithms", &oidc.algorithms)?;
-        self.defined("oidc.tenant", "tenant", config.tenants.iter().any(|it| it.id == oidc.tenant))?;
+        self.note(self.public_url("oidc.redirect", &oidc.redirect));
+        self.note(self.algorithms("oidc.algorithms", &oidc.algorithms));
+        self.note(self.defined(
+            "oidc.tenant",
+            "tenant",
+            config.tenants.iter().any(|it| it.id == oidc.tenant),
+        ));
         for (at, role) in oidc.roles.iter().enumerate() {
             let key = format!("oidc.role[{at}]");
-            self.title(&format!("{key}.group"), &role.group)?;
-            self.rights(config, &key, (&oidc.tenant, &role.roles, &role.units))?;
+            self.note(self.title(&format!("{key}.group"), &role.group));
+            self.note(self.rights(config, &key, (&oidc.tenant, &role.roles, &role.units)));
         }
         Ok(())
     }
@@ -273,7 +277,7 @@ impl Check<'_> {
         (tenant, roles, units): (&str, &[Role], &[String]),
     ) -> Result<(), Error> {
         let found = config.tenants.iter().find(|it| it.id == tenant);
-        self.defined(&format!("{key}.tenant"), "tenant", found.is_some())?;
+        self.note(self.defined(&format!("{key}.tenant"), "tenant", found.is_some()));
         if roles.is_empty() {
             return Err(self.value(&format!("{key}.roles"), "expected at least one role"));
         }

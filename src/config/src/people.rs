@@ -62,8 +62,8 @@ impl Config {
 impl Check<'_> {
     pub(crate) fn people(&self, config: &Config) -> Result<(), Error> {
         let people = &config.people;
-        self.number("people.idle_minutes", people.idle_minutes, 2, 24 * 60)?;
-        self.number("people.longest_hours", people.longest_hours, 1, 24 * 7)?;
+        self.note(self.number("people.idle_minutes", people.idle_minutes, 2, 24 * 60));
+        self.note(self.number("people.longest_hours", people.longest_hours, 1, 24 * 7));
         self.number("people.invite_hours", people.invite_hours, 1, 24 * 30)
     }
 }

@@ -134,13 +134,13 @@ impl Check<'_> {
                 ("records_days", retention.records_days),
             ] {
                 // A day at least: who has to look into something must be able to.
-                self.number(&format!("retention.{key}"), days.unwrap_or(1).into(), 1, MOST_DAYS)?;
+                self.note(self.number(&format!("retention.{key}"), days.unwrap_or(1).into(), 1, MOST_DAYS));
             }
-            self.number("retention.every_hours", retention.every_hours.into(), 1, 744)?;
+            self.note(self.number("retention.every_hours", retention.every_hours.into(), 1, 744));
         }
         if let Some(mail) = config.alerts.as_ref().and_then(|alerts| alerts.mail.as_ref()) {
             let found = config.adapters.iter().find(|entry| entry.serves.id == *mail);
-            self.defined("alerts.mail", "adapter", found.is_some())?;
+            self.note(self.defined("alerts.mail", "adapter", found.is_some()));
             if !found.is_some_and(|entry| matches!(entry.kind, AdapterKind::Smtp(_))) {
                 return Err(self.value("alerts.mail", "expected an adapter of kind smtp"));
             }
@@ -148,9 +148,9 @@ impl Check<'_> {
         let mut ids = BTreeSet::new();
         for (index, rule) in config.alert_rules.iter().enumerate() {
             let key = format!("alert[{index}]");
-            self.name(&format!("{key}.id"), &rule.id)?;
-            self.unique(&format!("{key}.id"), ids.insert(&rule.id))?;
-            self.alert(config, &key, rule)?;
+            self.note(self.name(&format!("{key}.id"), &rule.id));
+            self.note(self.unique(&format!("{key}.id"), ids.insert(&rule.id)));
+            self.note(self.alert(config, &key, rule));
         }
         Ok(())
     }
@@ -164,8 +164,8 @@ impl Check<'_> {
         if rule.above.is_none() && rule.below.is_none() {
             return wrong("above", "expected a limit: above or below");
         }
-        self.number(&format!("{key}.for_minutes"), rule.for_minutes.into(), 0, 10_080)?;
-        self.number(&format!("{key}.repeat_hours"), rule.repeat_hours.unwrap_or(1).into(), 1, 744)?;
+        self.note(self.number(&format!("{key}.for_minutes"), rule.for_minutes.into(), 0, 10_080));
+        self.note(self.number(&format!("{key}.repeat_hours"), rule.repeat_hours.unwrap_or(1).into(), 1, 744));
         let is_address = |to: &String| {
             to.is_ascii() && to.split_once('@').is_some_and(|it| !it.0.is_empty() && it.1.len() > 2)
         };

@@ -27,6 +27,7 @@ mod router;
 mod visit;
 mod workshop;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use broker::Broker;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub office: String,
     /// Origin of the pages as browsers know it (`https://HOST`), if a proxy in front changes the host.
     pub origin: Option<String>,
+    /// Proxies on other machines that say for whom they call (`X-Forwarded-For`); one on this machine always does.
+    pub proxies: Vec<IpAddr>,
 }
 
 impl Console {

@@ -59,11 +59,18 @@ pub(crate) async fn of(console: &Console, headers: &HeaderMap) -> Result<Option<
 
 /// Where whoever has to sign in first is sent; a page that was asked for comes after it.
 pub(crate) fn to_sign_in(look: &Look, request: &Request) -> Response {
-    let wanted = (request.method() == Method::GET).then(|| request.uri().path_and_query()).flatten();
+    // A part of a page that renews itself is no place to come back to: the whole page goes to signing in.
+    let is_part = request.headers().contains_key("hx-request");
+    let is_page = request.method() == Method::GET && !is_part;
+    let wanted = is_page.then(|| request.uri().path_and_query()).flatten();
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("lang", look.words.tag());
     if let Some(wanted) = wanted {
         query.append_pair("to", wanted.as_str());
     }
-    Redirect::to(&format!("{BASE}/sign-in?{}", query.finish())).into_response()
+    let address = format!("{BASE}/sign-in?{}", query.finish());
+    if is_part {
+        return [("hx-redirect", address)].into_response();
+    }
+    Redirect::to(&address).into_response()
 }

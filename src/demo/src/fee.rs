@@ -3,10 +3,10 @@
 
 use conformance::simulate::Error;
 use conformance::simulate::client::{Answer, items, text};
-use conformance::simulate::gateway::{COUNTY, Gateway, free_port};
+use conformance::simulate::gateway::{COUNTY, COUNTY_KEY, Gateway, free_port};
 use conformance::simulate::payment::{GIRO_PASSWORD, Notification, Provider, State, Visitor};
 use conformance::simulate::story::{Story, verify};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::intake::Application;
 use crate::scene::{PORTAL, Scene};
@@ -17,10 +17,15 @@ const FORGER: &str = "Simulator: Fälscher";
 /// The fee, in cents.
 const FEE: i64 = 12_500;
 
+/// Key of the citizens' app.
+const APP: &str = "schluessel";
+
 /// Who takes the money, and whoever calls at the doors that are open to everybody.
 pub(crate) struct Till {
     provider: Provider,
     visitor: Visitor,
+    /// Address of the public doors.
+    own: String,
 }
 
 impl Till {
@@ -38,9 +43,29 @@ impl Till {
              [[payment_account]]\nid = \"gebuehren\"\ntenant = \"{COUNTY}\"\nprovider = \"giro\"\n\
              registers = \"gateway\"\nnumbering = {{ prefix = \"42\", digits = 10 }}\n"
         ))?;
+        gateway.configure(&reports(&own))?;
+        gateway.write_secret("app.secret", APP)?;
         gateway.write_secret("giro.secret", GIRO_PASSWORD)?;
-        Ok(Till { provider, visitor })
+        Ok(Till { provider, visitor, own })
     }
+
+    /// A citizen's app reports something; what the gateway answers.
+    pub(crate) async fn report(&self, form: &str) -> Result<Value, Error> {
+        let url = format!("{}/open311/v2/requests.json", self.own);
+        let (status, answer) = self.visitor.submit(&url, format!("api_key={APP}&{form}")).await?;
+        verify(status == 200, "die Meldung wird angenommen")?;
+        Ok(answer)
+    }
+}
+
+/// The door of citizens' apps (Open311).
+fn reports(own: &str) -> String {
+    format!(
+        "[[adapter]]\nid = \"meldungen\"\ntenant = \"{COUNTY}\"\nauthority = \"{COUNTY_KEY}\"\nunit = \"63\"\n\
+         kind = \"open311\"\nurl = \"{own}/open311/v2\"\nchangeset = \"2026-11-30T08:00:00Z\"\n\
+         [[adapter.keys]]\nname = \"app\"\nsecret = \"file:app.secret\"\n\
+         [[adapter.reports]]\ncode = \"001\"\nname = \"Schlagloch\"\nservice = \"strassenschaden\"\ndesk = \"63\"\n"
+    )
 }
 
 /// A payment that was begun.
@@ -89,7 +114,7 @@ pub(crate) async fn claim(scene: &Scene, application: &Application, story: &mut 
 /// Somebody says that it was paid: with a signature that is none, and as a browser that comes back.
 pub(crate) async fn ignore_forger(scene: &Scene, fee: &Fee, story: &mut Story) -> Result<(), Error> {
     let step = story.step("Ein gefälschter Rückruf behauptet, es sei bezahlt", FORGER);
-    let Till { provider, visitor } = &scene.till;
+    let Till { provider, visitor, .. } = &scene.till;
     let genuine = paid(provider, fee)?;
     provider.change(&fee.request_id, |held| held.state = State::Open);
     let forged = Notification { url: genuine.url.replacen("gcHash=", "gcHash=0", 1), ..genuine };
@@ -118,7 +143,7 @@ pub(crate) async fn ignore_forger(scene: &Scene, fee: &Fee, story: &mut Story) -
 /// It is paid, and the provider says so three times.
 pub(crate) async fn count_once(scene: &Scene, fee: &Fee, story: &mut Story) -> Result<(), Error> {
     let step = story.step("Es wird bezahlt; der Rückruf kommt dreimal", PROVIDER);
-    let Till { provider, visitor } = &scene.till;
+    let Till { provider, visitor, .. } = &scene.till;
     let genuine = paid(provider, fee)?;
     for _ in 0..3 {
         verify(visitor.send(&genuine).await? == 200, "jeder Rückruf wird angenommen")?;

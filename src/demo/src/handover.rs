@@ -209,7 +209,7 @@ fn received_in(page: &Value) -> Option<Value> {
 }
 
 /// How many messages of a type an exchange has.
-fn count(exchange: &Value, message_type: &str) -> usize {
+pub(crate) fn count(exchange: &Value, message_type: &str) -> usize {
     items(exchange, "messages").iter().filter(|message| text(message, "type") == message_type).count()
 }
 

@@ -12,6 +12,7 @@ use crate::Options;
 use crate::scene::{COUNTY_DMS, PORTAL, REAL, Scene};
 
 /// What has been handed in.
+#[derive(Clone)]
 pub(crate) struct Application {
     pub(crate) main: Opened,
     /// A second, small case file.

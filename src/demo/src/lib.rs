@@ -13,12 +13,14 @@
 //! | `handover` | the file goes to the town, waits there, is imported, and is locked |
 //! | `archive` | another case is closed and goes to the county's archive |
 //! | `proof` | who sees nothing, what the evidence proves |
+//! | `loops` | not part of the story: one round through every channel, for `amtsbote selftest` |
 
 mod archive;
 mod backoffice;
 mod fee;
 mod handover;
 mod intake;
+mod loops;
 mod office;
 mod online;
 mod proof;
@@ -27,6 +29,8 @@ mod telephone;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+pub use loops::{Round, rounds};
 
 use conformance::simulate::Error;
 use conformance::simulate::story::Story;

@@ -16,6 +16,8 @@ use serde_json::Value;
 pub(crate) const DMS: &str = "dms";
 /// Topic of the external task that people do.
 pub(crate) const TOPIC: &str = "bauantrag-pruefen";
+/// Adapter of letters that are printed.
+pub(crate) const PRINTED: &str = "print";
 /// The archive, as a partner.
 pub(crate) const ARCHIVE: &str = "kv:00000099";
 
@@ -34,6 +36,8 @@ pub(crate) struct Office {
     pub(crate) engine: Simulator,
     /// The hot folder.
     pub(crate) scan: PathBuf,
+    /// Where letters appear that are to be printed.
+    pub(crate) prints: PathBuf,
     /// Where packages for the archive appear.
     pub(crate) bags: PathBuf,
 }
@@ -44,14 +48,16 @@ impl Office {
         let (dms, engine) = (Repository::start().await?, Simulator::start().await?);
         engine.deploy(PROCESS);
         let (scan, bags) = (gateway.folder().join("scan"), gateway.folder().join("kreisarchiv"));
+        let prints = gateway.folder().join("druck");
         std::fs::create_dir(&scan)?;
+        std::fs::create_dir(&prints)?;
         std::fs::create_dir(&bags)?;
         gateway.write_secret("office-dms.secret", PASSWORD)?;
         // DMS and engine have the applications of the county alone.
         gateway
             .reconfigure(&[(&format!("service = \"{SERVICE}\""), &format!("service = \"{TAKEN_OVER}\""))])?;
         gateway.configure(&adapters(&dms, &engine))?;
-        Ok(Office { dms, engine, scan, bags })
+        Ok(Office { dms, engine, scan, prints, bags })
     }
 
     /// What the DMS has of a record: one object for each version of it.
@@ -108,6 +114,12 @@ folder = "scan"
 quiet_seconds = 0
 pause_seconds = 1
 columns = {{ Aktenzeichen = "reference", Eingang = "received", Betreff = "subject" }}
+
+[[adapter]]
+id = "{PRINTED}"
+{serves}
+kind = "print"
+folder = "druck"
 
 [[adapter]]
 id = "archiv"

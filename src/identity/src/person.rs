@@ -238,6 +238,12 @@ impl Provider {
 
     /// Tokens for a code (section 3.1.3).
     async fn redeem(&self, metadata: &Metadata, code: &str, verifier: &str) -> Result<Value, Error> {
+        let (authorization, form) = self.token_request(metadata, code, verifier);
+        door::post(&self.client, &metadata.token_endpoint, authorization, form).await
+    }
+
+    /// How the client names itself, and the form. Apart from the call, which no form that is being written may wait for.
+    fn token_request(&self, metadata: &Metadata, code: &str, verifier: &str) -> (Option<String>, String) {
         let settings = &self.settings;
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code")
@@ -258,7 +264,7 @@ impl Provider {
                 None
             }
         };
-        door::post(&self.client, &metadata.token_endpoint, authorization, form.finish()).await
+        (authorization, form.finish())
     }
 
     /// The claims of an id token (section 3.1.3.7).

@@ -104,7 +104,7 @@ impl Store {
     ) -> Result<Vec<ClarificationCount>, Error> {
         let select =
             Select::new("SELECT clarification.rule, clarification.side, count(*), min(clarification.since)");
-        let select = filtered(select.sql(JOIN).within(scope, Table::Message), filter).sql(
+        let select = filtered(select.sql(JOIN).within(scope, Table::MessageLedByOthers), filter).sql(
             " GROUP BY clarification.rule, clarification.side \
              ORDER BY count(*) DESC, clarification.rule, clarification.side",
         );
@@ -136,7 +136,7 @@ impl Store {
 fn select(scope: &Scope) -> Select {
     let columns = "SELECT message.body, message.received_at, clarification.rule, clarification.side, \
          clarification.since, clarification.task";
-    Select::new(columns).sql(JOIN).within(scope, Table::Message)
+    Select::new(columns).sql(JOIN).within(scope, Table::MessageLedByOthers)
 }
 
 fn filtered(select: Select, filter: &ClarificationFilter) -> Select {

@@ -26,13 +26,15 @@ struct Wrapped {
 }
 
 /// All of them. A new table with something wrapped has to be named here, or its key can never leave.
-const WRAPPED: [Wrapped; 6] = [
+const WRAPPED: [Wrapped; 8] = [
     Wrapped { table: "payload", id: "id", column: "wrapped_key" },
     Wrapped { table: "upload", id: "id", column: "wrapped_key" },
     Wrapped { table: "upload", id: "id", column: "tail_key" },
     Wrapped { table: "subscription", id: "id", column: "secret" },
     Wrapped { table: "subscription", id: "id", column: "old_secret" },
     Wrapped { table: "payment_door", id: "payment", column: "tokens" },
+    Wrapped { table: "person", id: "id", column: "totp" },
+    Wrapped { table: "person_session", id: "person", column: "draft" },
 ];
 
 /// How much is wrapped with a master key.

@@ -1,6 +1,7 @@
 //! Reading messages and the keys by which a repeated one is known.
 
 use model::message::{Direction, Door};
+use model::rights::Within;
 use model::{Authority, Id, Message, MessageState, Scope, Timestamp, ids};
 use serde_json::Value;
 
@@ -87,7 +88,7 @@ impl Store {
         filter: &MessageFilter,
         page: &Page,
     ) -> Result<Listed<Message>, Error> {
-        let select = filtered(Select::new(SELECT).within(scope, Table::Message), filter);
+        let select = filtered(scope, filter);
         let (behind, order) = match filter.newest {
             true => ("id <", " ORDER BY id DESC LIMIT "),
             false => ("id >", " ORDER BY id LIMIT "),
@@ -175,26 +176,42 @@ fn sought_ids(tenant: &str, sought: &Sought) -> Select {
     select.sql(") AS found ORDER BY id DESC LIMIT ").bind(MOST_SOUGHT)
 }
 
-/// The filter, so that one index leads. A state in which few messages are leads before anything else: compared with an expression, the
-/// other columns are not looked up by theirs.
-fn filtered(select: Select, filter: &MessageFilter) -> Select {
-    let led = filter.rule.is_some()
-        || filter.state.is_some_and(|state| {
-            !matches!(state, MessageState::Confirmed | MessageState::Returned | MessageState::Delivered)
-        });
-    let [partner, message_type, door, standard] = match led {
-        true => ["partner || '' =", "message_type || '' =", "door || '' =", "standard || '' ="],
-        false => ["partner =", "message_type =", "door =", "standard ="],
-    };
+/// The filter, so that one index leads, and the one by which least is found: a state in which few messages are; what a message is of; a state;
+/// whose it is. Compared with an expression, a column is not looked up by its index.
+fn filtered(scope: &Scope, filter: &MessageFilter) -> Select {
     let state = match filter.rule {
         Some(_) => Some(MessageState::Parked),
         None => filter.state,
     };
+    let in_few = state.is_some_and(|state| {
+        !matches!(state, MessageState::Confirmed | MessageState::Returned | MessageState::Delivered)
+    });
+    let named = filter.exchange.is_some()
+        || filter.process_id.is_some()
+        || filter.partner.is_some()
+        || filter.message_type.is_some()
+        || filter.door.is_some()
+        || filter.standard.is_some();
+    let by_state = in_few || (!named && state.is_some_and(|state| state != MessageState::Confirmed));
+    let by_whose = !named && !by_state;
+    let by_unit = by_whose && scope.units != Within::All;
+    let by_authority = by_whose && !by_unit;
+    let by_direction = by_authority && filter.authority.is_none();
+    let by_nothing = by_direction && filter.direction.is_none();
+    let [partner, message_type, door, standard] = match in_few {
+        true => ["partner || '' =", "message_type || '' =", "door || '' =", "standard || '' ="],
+        false => ["partner =", "message_type =", "door =", "standard ="],
+    };
+    let authority = if by_authority { "authority =" } else { "authority || '' =" };
+    let direction_of = if by_direction { "direction =" } else { "direction || '' =" };
+    let of_state = if by_state || by_nothing { "state =" } else { "state || '' =" };
+    let select =
+        Select::new(SELECT).within(scope, if by_unit { Table::Message } else { Table::MessageLedByOthers });
     let select = select
-        .and_if("direction =", filter.direction.map(direction))
-        .and_if("state =", state.map(MessageState::name))
+        .and_if(direction_of, filter.direction.map(direction))
+        .and_if(of_state, state.map(MessageState::name))
         .and_if(partner, filter.partner.as_deref())
-        .and_if("authority =", filter.authority.as_ref().map(Authority::as_str))
+        .and_if(authority, filter.authority.as_ref().map(Authority::as_str))
         .and_if(message_type, filter.message_type.as_deref())
         .and_if("exchange =", filter.exchange)
         .and_if("process_id =", filter.process_id)

@@ -287,6 +287,7 @@ impl Select {
         let [tenant, unit, service] = match table {
             Table::Record => ["record.tenant =", "record.unit", "record.public_service"],
             Table::Message => ["message.tenant =", "message.unit", "message.public_service"],
+            Table::MessageLedByOthers => ["message.tenant =", "message.unit || ''", "message.public_service"],
             Table::Event => ["event.tenant =", "event.unit", "event.public_service"],
             Table::Inbox => ["inbox.tenant =", "inbox.unit", "inbox.public_service"],
             Table::Relay => {
@@ -334,6 +335,8 @@ impl Select {
 pub(crate) enum Table {
     Record,
     Message,
+    /// Messages that are looked up by something else than their unit.
+    MessageLedByOthers,
     Event,
     Inbox,
     Relay,

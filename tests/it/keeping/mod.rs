@@ -60,7 +60,7 @@ async fn documents(gateway: &Gateway, token: &str, sizes: &[usize]) -> Vec<(Stri
         let document =
             client.post(&path, &format!("document {at}"), &json!({ "title": "Plan" })).await.unwrap();
         let content = format!("/api/v1/documents/{}/content", text(&document.body, "id"));
-        let bytes = noise(at as u64 + 1, *size).to_vec();
+        let bytes = noise(at as u64 + 1, *size as u64).to_vec();
         let put = reqwest::Client::new()
             .put(format!("{}{content}?fileName=plan.bin", gateway.internal()))
             .bearer_auth(token)

@@ -45,6 +45,14 @@ fn client(certificate: &Certificate) -> Client {
     Client::builder().tls_certs_only([certificate.clone()]).build().unwrap()
 }
 
+/// How a request is answered. What is not read to its end would end the connection.
+async fn asked(client: &Client, url: &str) -> Option<u16> {
+    let answer = client.get(url).send().await.ok()?;
+    let status = answer.status().as_u16();
+    answer.bytes().await.unwrap();
+    Some(status)
+}
+
 fn heard(socket: &UnixDatagram) -> String {
     let mut buffer = [0; 1_000];
     let length = socket.recv(&mut buffer).unwrap();
@@ -68,7 +76,7 @@ async fn another_configuration_counts_at_once_and_a_wrong_one_never() {
     assert_eq!(heard(&listener), "READY=1");
     let url = format!("https://localhost:{port}/");
     let open = client(&first);
-    assert_eq!(open.get(&url).send().await.unwrap().status(), 404);
+    assert_eq!(asked(&open, &url).await, Some(404));
     let token = token(&gateway).await;
     let api = gateway.client(&token).unwrap();
     let waste = json!({ "unit": "81", "title": "Container" });
@@ -82,9 +90,9 @@ async fn another_configuration_counts_at_once_and_a_wrong_one_never() {
         .unwrap();
     signal(&gateway, "-HUP");
     assert_eq!((heard(&listener).as_str(), heard(&listener).as_str()), ("RELOADING=1", "READY=1"));
-    assert_eq!(client(&second).get(&url).send().await.unwrap().status(), 404, "a new connection sees it");
-    assert!(client(&first).get(&url).send().await.is_err(), "and no other");
-    assert_eq!(open.get(&url).send().await.unwrap().status(), 404, "an open one goes on");
+    assert_eq!(asked(&client(&second), &url).await, Some(404), "a new connection sees it");
+    assert_eq!(asked(&client(&first), &url).await, None, "and no other");
+    assert_eq!(asked(&open, &url).await, Some(404), "an open one goes on");
     api.post("/cases", "waste again", &waste).await.unwrap().expect("case", &[201]).unwrap();
 
     // A file that is wrong.
@@ -93,7 +101,7 @@ async fn another_configuration_counts_at_once_and_a_wrong_one_never() {
     assert_eq!((heard(&listener).as_str(), heard(&listener).as_str()), ("RELOADING=1", "READY=1"));
     let log = fs::read_to_string(folder.join("gateway.log")).unwrap();
     assert!(log.contains("log.levle") && log.contains("was not read anew"), "{log}");
-    assert_eq!(client(&second).get(&url).send().await.unwrap().status(), 404);
+    assert_eq!(asked(&client(&second), &url).await, Some(404));
     case(&api, "afterwards").await;
     // What belongs to the process.
     gateway.reconfigure(&[("\nlevle = \"debug\"", ""), ("node = \"gw1\"", "node = \"gw2\"")]).unwrap();
@@ -112,7 +120,7 @@ async fn another_configuration_counts_at_once_and_a_wrong_one_never() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_is_going_to_stop_says_so_and_answers_meanwhile() {
     let mut gateway = prepared(&Engine::Sqlite).await;
-    let drain = "operations = \"127.0.0.1:0\"\ndrain_seconds = 2";
+    let drain = "operations = \"127.0.0.1:0\"\ndrain_seconds = 60";
     gateway.reconfigure(&[("operations = \"127.0.0.1:0\"", drain)]).unwrap();
     gateway.start().await.unwrap();
     let token = token(&gateway).await;
@@ -127,6 +135,8 @@ async fn a_gateway_that_is_going_to_stop_says_so_and_answers_meanwhile() {
     };
     assert_eq!(said, json!({ "ready": false, "code": "draining" }));
     case(&api, "meanwhile").await;
+    // Whoever asks twice does not want to wait.
+    signal(&gateway, "-TERM");
     assert!(gateway.ended().await.unwrap().unwrap().success());
     gateway.remove().await.unwrap();
 }

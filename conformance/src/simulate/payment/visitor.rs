@@ -42,6 +42,17 @@ impl Visitor {
         notification.send(&self.http).await
     }
 
+    /// Submits a form, as an app does; gives the status of the answer, and its JSON if it is any.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn submit(&self, url: &str, form: String) -> Result<(u16, serde_json::Value), Error> {
+        let request = self.http.post(url).header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.body(form).send().await?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.json().await.unwrap_or_default()))
+    }
+
     /// Opens an address, as the payer's browser does; gives the status of the answer.
     ///
     /// # Errors

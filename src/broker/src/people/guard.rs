@@ -1,8 +1,8 @@
 //! How often it may be tried to sign in, and how many passwords are checked at once.
 //!
-//! Failures are counted in the store, so that they count on every node and after a restart: by login, whether there is such a user or not,
-//! and by the address that it comes from. Both share a fixed number of places by their digests. A login whose failures get many waits, longer
-//! each time; an origin only after many more, because a whole office may be behind one.
+//! Failures are counted in the store, so that they count on every node and after a restart: by login, whether there is such a user or
+//! not, and by the address that it comes from. Both share a fixed number of places by their digests. A login whose failures get many
+//! waits, longer each time; an origin only after many more, because a whole office may be behind one.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! What administrators do with users. Nobody gives rights that he does not have himself: a user sees no more units and services than who adds
-//! or changes it and acts for the same authority, and only such users are seen. Whoever sees all units answers for the whole tenant.
+//! What administrators do with users. Nobody gives rights that he does not have himself: a user sees no more units and services than who
+//! adds or changes it and acts for the same authority, and only such users are seen. Whoever sees all units answers for the whole tenant.
 
 use model::rights::{Action, Within};
 use model::{Actor, Authority, Caller, EventKind, Id, ids};
@@ -66,6 +66,11 @@ impl Broker {
         Ok(UserList { items, next })
     }
 
+    /// Whether a second person has to agree to what raises rights.
+    fn wants_second(&self) -> bool {
+        self.people_settings.four_eyes || self.four_eyes()
+    }
+
     /// One of them.
     ///
     /// # Errors
@@ -90,7 +95,7 @@ impl Broker {
         if !gives_own(caller, &new.units, &new.services, new.authority.as_ref()) {
             return Err(model::Error::Forbidden.into());
         }
-        if self.people_settings.four_eyes && !new.roles.is_empty() {
+        if self.wants_second() && !new.roles.is_empty() {
             return Err(Error::UserNeedsApproval);
         }
         self.add_user(tenant, new, &caller.actor).await
@@ -176,7 +181,7 @@ impl Broker {
         change: &UserChange,
     ) -> Result<User, Error> {
         let person = self.may_change(caller, id, version, change).await?;
-        if self.people_settings.four_eyes && change.raises(&User::of(&person)) {
+        if self.wants_second() && change.raises(&User::of(&person)) {
             return Err(Error::UserNeedsApproval);
         }
         self.write_change(person, change, &caller.actor).await
@@ -299,7 +304,7 @@ impl Broker {
     /// A new initial secret. Password and codes are taken away, if there are any; the user's sessions end.
     ///
     /// # Errors
-    /// `OwnRights`; `UserNeedsApproval` if a password would be taken from somebody with roles, with four eyes: ask for a change with `reset`.
+    /// `OwnRights`; with four eyes `UserNeedsApproval` if a password would be taken from somebody with roles: ask for a change with `reset`.
     pub async fn reset_user(&self, caller: &Caller, id: Id) -> Result<Invited, Error> {
         let person = self.managed(caller, id).await?;
         if caller.actor == super::actor(id) {
@@ -307,7 +312,7 @@ impl Broker {
         }
         let change = UserChange { reset: true, ..UserChange::default() };
         let has_secrets = person.password.is_some() || person.totp.is_some();
-        if self.people_settings.four_eyes && has_secrets && change.raises(&User::of(&person)) {
+        if self.wants_second() && has_secrets && change.raises(&User::of(&person)) {
             return Err(Error::UserNeedsApproval);
         }
         self.invite_anew(person, &caller.actor).await

@@ -1,6 +1,6 @@
 //! Passwords: argon2id (RFC 9106) with 19 MiB, two passes and one lane, as the OWASP Password Storage Cheat Sheet recommends; kept in PHC
-//! format, so that the parameters may change. And what makes a good one (BSI ORP.4, NIST SP 800-63B section 3.1.1): length, and being neither
-//! common nor personal.
+//! format, so that the parameters may change. And what makes a good one (BSI ORP.4, NIST SP 800-63B section 3.1.1): length, and being
+//! neither common nor personal.
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
@@ -247,7 +247,8 @@ mod tests {
         for good in ["sieben Ampeln am Deich", "Korrekt-Pferd-Batterie", "x7#Qp!2vLm9&"] {
             assert_eq!(code(good), Ok(()), "{good}");
         }
-        for short in ["", "x7#Qp!2vLm9", "aaaaaaaaaaaaaaaa", "abababababab", &"lang und breit ".repeat(70)] {
+        let long = "lang und breit ".repeat(70);
+        for short in ["", "x7#Qp!2vLm9", "aaaaaaaaaaaaaaaa", "abababababab", long.as_str()] {
             assert_eq!(code(short), Err("user.password-short".to_owned()), "{short}");
         }
         for personal in ["Sonnenschein im Mai", "vier Nadeln im Heu", "x-ERIKA-1234567"] {

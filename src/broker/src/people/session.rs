@@ -1,5 +1,5 @@
-//! Sessions: 256 random bits in a cookie, of which the store keeps the digest. Rights are those of the user at each request; what was looked
-//! up a moment ago is taken for a second. They are of the store, so any node knows them and a restart ends none.
+//! Sessions: 256 random bits in a cookie, of which the store keeps the digest. Rights are those of the user at each request; what was
+//! looked up a moment ago is taken for a second. They are of the store, so any node knows them and a restart ends none.
 
 use std::collections::HashMap;
 use std::sync::RwLock;

@@ -142,7 +142,8 @@ async fn a_proof_of_which_anything_was_changed_does_not_verify() {
     assert!(verify_deletion(&proof, &stranger.public().unwrap()).is_err());
 
     // Whoever has the gateway's key cannot change the list either: the chain names it.
-    let changed: [(&str, &dyn Fn(&mut DeletionProof)); 4] = [
+    type Change<'a> = &'a dyn Fn(&mut DeletionProof);
+    let changed: [(&str, Change<'_>); 4] = [
         ("evidence.file-changed", &|proof| proof.items[0]["subject"] = json!(model::ids::new_id())),
         ("evidence.file-changed", &|proof| drop(proof.items.pop())),
         ("evidence.event-changed", &|proof| proof.run = model::ids::new_id()),

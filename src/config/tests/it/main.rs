@@ -53,7 +53,7 @@ fn the_example_names_every_key() {
 #[test]
 fn the_defaults_are_those_that_the_example_shows() {
     let example = Config::parse(EXAMPLE, Path::new("/")).unwrap();
-    let optional = ["[listen]", "[limits]", "[evidence]", "[policy]", "[log]"];
+    let optional = ["[listen]", "[limits]", "[evidence]", "[policy]", "[people]", "[log]"];
     let mut bare = String::new();
     let mut skip = false;
     for line in EXAMPLE.lines() {
@@ -87,6 +87,8 @@ fn what_is_wrong_is_refused_by_code_line_and_key() {
         ("ttl_hours = 168", "ttl_hours = 0", "config.value", "limits.ttl_hours"),
         ("ttl_hours = 336", "ttl_hours = 0", "config.value", "tenant[0].service[0].ttl_hours"),
         ("node = \"gw1\"", "node = \"a node\"", "config.value", "node"),
+        ("longest_hours = 10", "longest_hours = 0", "config.value", "people.longest_hours"),
+        ("totp = \"privileged\"", "totp = \"none\"", "config.value", "people.totp"),
         ("format = \"text\"", "format = \"xml\"", "config.value", "log.format"),
         ("level = \"info\"", "level = \"trace\"", "config.value", "log.level"),
         ("internal = \"127.0.0.1:8080\"", "internal = \"localhost\"", "config.value", "listen.internal"),

@@ -47,7 +47,10 @@ pub(super) async fn list(
         look.of_two("Adapter", "Adapters"),
         &html! {
             @match asked.text("done") {
-                "resend" => (page::done(look.of_two("Die Meldung wird noch einmal versucht.", "The delivery is being tried again."))),
+                "resend" => (page::done(look.of_two(
+                    "Die Meldung wird noch einmal versucht.",
+                    "The delivery is being tried again.",
+                ))),
                 "drop" => (page::done(look.of_two("Die Meldung ist verworfen.", "The delivery was dropped."))),
                 _ => {}
             }
@@ -57,7 +60,10 @@ pub(super) async fn list(
                 "Adapters connect the gateway with systems, mailboxes and services. Each other side has a lane of its own: if one is stuck, the \
                  others go on.",
             )) } }))
-            @if descriptors.is_empty() { (page::empty(look.of_two("Kein Adapter ist eingerichtet.", "No adapter is configured."))) }
+            @if descriptors.is_empty() { (page::empty(look.of_two(
+                "Kein Adapter ist eingerichtet.",
+                "No adapter is configured.",
+            ))) }
             @else {
                 (table(&look, &descriptors, &lanes))
                 form.acts method="post" action=(look.to("/adapters/check")) {
@@ -115,9 +121,15 @@ fn deliveries(console: &Console, look: &Look, visit: &Visit, items: &[ChannelDel
         }
     };
     html! {
-        @if items.is_empty() { (page::empty(look.of_two("Keine Meldung wartet auf eine Entscheidung.", "No delivery waits for a decision."))) }
+        @if items.is_empty() { (page::empty(look.of_two(
+            "Keine Meldung wartet auf eine Entscheidung.",
+            "No delivery waits for a decision.",
+        ))) }
         @else {
-            div.wide tabindex="0" role="region" aria-label=(look.of_two("Zurückgestellte Meldungen", "Parked deliveries")) { table {
+            div.wide tabindex="0" role="region" aria-label=(look.of_two(
+                "Zurückgestellte Meldungen",
+                "Parked deliveries",
+            )) { table {
                 thead { tr {
                     th scope="col" { "Adapter" }
                     th scope="col" { (look.of_two("Was", "What")) }

@@ -34,7 +34,10 @@ pub(super) async fn list(
                 "Rules stand in the configuration file under [[alert]]. If a figure breaks a rule for long enough, the named offices are told, \
                  and once more when all is well again.",
             )) } }))
-            @if alerts.is_empty() { (page::empty(look.of_two("Keine Regel ist eingerichtet.", "No rule is configured."))) }
+            @if alerts.is_empty() { (page::empty(look.of_two(
+                "Keine Regel ist eingerichtet.",
+                "No rule is configured.",
+            ))) }
             @else { (table(&console, &look, &alerts)) }
         },
     )
@@ -99,7 +102,10 @@ pub(super) async fn test(
         &look,
         look.of_two("Probealarm", "Test alert"),
         &html! {
-            @if sent.is_empty() { (page::empty(look.of_two("Die Regel nennt niemanden, der benachrichtigt würde.", "The rule names nobody to be told."))) }
+            @if sent.is_empty() { (page::empty(look.of_two(
+                "Die Regel nennt niemanden, der benachrichtigt würde.",
+                "The rule names nobody to be told.",
+            ))) }
             ul { @for it in &sent { li {
                 span class=(if it.code.is_none() { "state good" } else { "state bad" }) {
                     (if it.code.is_none() { look.of_two("angenommen", "taken") } else { look.of_two("gescheitert", "failed") })

@@ -1,5 +1,7 @@
 //! The audit log: who did what, when. Ids of people, and no counting of anybody's work.
 
+use std::collections::BTreeMap;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
@@ -29,6 +31,10 @@ const KINDS: &[EventKind] = &[
     EventKind::PartnerRetried,
     EventKind::DirectoryChanged,
     EventKind::TokenChanged,
+    EventKind::UserChanged,
+    EventKind::UserSignedIn,
+    EventKind::UserRefused,
+    EventKind::UserSignedOut,
     EventKind::SubscriptionChanged,
     EventKind::EvidenceExported,
     EventKind::PayloadErased,
@@ -37,6 +43,16 @@ const KINDS: &[EventKind] = &[
     EventKind::HoldLifted,
     EventKind::ChannelResent,
     EventKind::ChannelDropped,
+    EventKind::UserChanged,
+    EventKind::UserSignedIn,
+    EventKind::UserRefused,
+    EventKind::ApprovalAsked,
+    EventKind::ApprovalAgreed,
+    EventKind::ApprovalRefused,
+    EventKind::ContentDisclosed,
+    EventKind::RetentionBegun,
+    EventKind::PersonExported,
+    EventKind::PersonErased,
 ];
 
 /// `GET /console/audit`.
@@ -57,6 +73,12 @@ pub(super) async fn list(
         Ok(listed) => listed,
         Err(error) => return page::failed(&look, &error),
     };
+    let people = listed.items.iter().filter(|(_, _, event)| event.actor.kind == "person");
+    let people = people.filter_map(|(_, _, event)| event.actor.id.parse().ok()).collect();
+    let names = match console.broker.names_of_people(&visit.caller, people).await {
+        Ok(names) => names,
+        Err(error) => return page::failed(&look, &error),
+    };
     let kinds =
         KINDS.iter().map(|kind| (labels::kind_name(*kind), labels::event(&look, *kind))).collect::<Vec<_>>();
     let kinds = kinds.iter().map(|(value, shown)| (value.clone(), shown.as_str()));
@@ -65,15 +87,18 @@ pub(super) async fn list(
         look.of_two("Protokoll", "Audit log"),
         &html! {
             (page::help(&look, &html! { p { (look.of_two(
-                "Was Menschen und Systeme des Hauses getan haben, aus der versiegelten Ereigniskette. Personen erscheinen mit ihrer Kennung. \
-                 Auswertungen über einzelne Personen gibt es nicht.",
-                "What people and systems of the house have done, from the sealed chain of events. People appear by their id. There are no \
-                 statistics of individual people.",
+                "Was Menschen und Systeme des Hauses getan haben, aus der versiegelten Ereigniskette. Personen erscheinen mit Namen, \
+                 solange sie Benutzer sind. Auswertungen über einzelne Personen gibt es nicht.",
+                "What people and systems of the house have done, from the sealed chain of events. People appear by name as long as \
+                 they are users. There are no statistics of individual people.",
             )) } }))
             form.filter method="get" {
                 input type="hidden" name="lang" value=(look.words.tag());
                 (show::choice("kind", look.of_two("Was", "What"), look.of_two("alles", "all"), asked.text("kind"), kinds))
-                (show::field("subject", look.of_two("Nachricht, Vorgang oder Datensatz (Kennung)", "Message, case or record (id)"), "text", asked.text("subject")))
+                (show::field("subject", look.of_two(
+                    "Nachricht, Vorgang oder Datensatz (Kennung)",
+                    "Message, case or record (id)",
+                ), "text", asked.text("subject")))
                 (show::field("since", look.of_two("Seit", "Since"), "date", asked.text("since").get(..10).unwrap_or_default()))
                 (show::field("until", look.of_two("Bis", "Until"), "date", asked.text("until").get(..10).unwrap_or_default()))
                 div.end {
@@ -81,13 +106,18 @@ pub(super) async fn list(
                     @if !asked.is_empty() { a.button href=(look.to(PATH)) { (look.of_two("Zurücksetzen", "Reset")) } }
                 }
             }
-            (table(&look, &visit, &listed))
+            (table(&look, &visit, &listed, &names))
             (messages::pager(&look, &asked, PATH, &listed))
         },
     )
 }
 
-fn table(look: &Look, visit: &Visit, listed: &Listed<(Id, Option<u64>, Event)>) -> Markup {
+fn table(
+    look: &Look,
+    visit: &Visit,
+    listed: &Listed<(Id, Option<u64>, Event)>,
+    names: &BTreeMap<Id, String>,
+) -> Markup {
     if listed.items.is_empty() {
         return page::empty(look.of_two("Nichts passt dazu.", "Nothing fits."));
     }
@@ -105,7 +135,11 @@ fn table(look: &Look, visit: &Visit, listed: &Listed<(Id, Option<u64>, Event)>) 
                 td { (labels::event(look, event.kind)) (note(event)) }
                 td { (about(look, event)) }
                 td {
-                    (actor(look, &event.actor.kind)) " " span.code { (event.actor.id) }
+                    @let name = event.actor.id.parse().ok().and_then(|id: Id| names.get(&id));
+                    @match name {
+                        Some(name) => { (name) },
+                        None => { (actor(look, &event.actor.kind)) " " span.code { (event.actor.id) } },
+                    }
                     @if event.actor == visit.caller.actor { " (" (look.of_two("Sie", "you")) ")" }
                 }
                 td.number { @match number { Some(number) => (number), None => (look.of_two("noch keine", "none yet")) } }

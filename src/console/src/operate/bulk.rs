@@ -46,7 +46,10 @@ pub(super) async fn dry_run(
                 div.end { button type="submit" { (look.of_two("Zählen", "Count")) } }
             }
             div.card {
-                p { span.figure { (count) } " " (look.of_two("zurückgestellte Nachrichten passen dazu.", "parked messages fit.")) }
+                p { span.figure { (count) } " " (look.of_two(
+                    "zurückgestellte Nachrichten passen dazu.",
+                    "parked messages fit.",
+                )) }
                 @if count > 0 { (begin(&look, &asked)) }
                 @else { p.soft { (look.of_two("Es gibt nichts zu tun.", "There is nothing to do.")) } }
             }
@@ -60,7 +63,10 @@ fn begin(look: &Look, asked: &Asked) -> Markup {
             (look.form_token())
             @for name in ["rule", "partner", "since", "limit"] { input type="hidden" name=(name) value=(asked.text(name)); }
             label for="bulk-note" { (look.of_two("Vermerk für Kolleginnen und Kollegen", "Note for colleagues")) }
-            p.hint #bulk-note-hint { (look.of_two("Freiwillig, ohne personenbezogene Daten", "Optional, without personal data")) }
+            p.hint #bulk-note-hint { (look.of_two(
+                "Freiwillig, ohne personenbezogene Daten",
+                "Optional, without personal data",
+            )) }
             input #bulk-note name="note" type="text" maxlength=(NOTE_CHARS) aria-describedby="bulk-note-hint" autocomplete="off";
             button.main type="submit" { (look.of_two("Jetzt erneut versuchen", "Try again now")) }
         }
@@ -117,7 +123,7 @@ fn shown(look: &Look, state: &RedriveState) -> Markup {
     let done = state.resent + state.passed;
     let part = runs.then(|| look.to(&format!("{path}?part=yes")));
     html! {
-        div aria-live="polite" hx-get=[part] hx-trigger=[runs.then_some("every 2s")] hx-swap=[runs.then_some("outerHTML")] {
+        div aria-live="polite" hx-get=[part] hx-trigger=[runs.then_some("every 2s")] hx-headers=(show::POLLING) hx-swap=[runs.then_some("outerHTML")] {
             @if !runs { (page::done(look.of_two("Der Vorgang ist beendet.", "The work has ended."))) }
             progress max=(state.matched.max(1)) value=(done.min(state.matched.max(1))) aria-label=(look.of_two("Fortschritt", "Progress")) {}
             dl {
@@ -128,6 +134,9 @@ fn shown(look: &Look, state: &RedriveState) -> Markup {
             }
             @if runs { p { a href=(look.to(&path)) { (look.of_two("Neu laden", "Reload")) } } }
         }
-        p { a href=(look.to("/messages?state=parked")) { (look.of_two("Zurückgestellte Nachrichten", "Parked messages")) } }
+        p { a href=(look.to("/messages?state=parked")) { (look.of_two(
+            "Zurückgestellte Nachrichten",
+            "Parked messages",
+        )) } }
     }
 }

@@ -107,7 +107,10 @@ async fn found(console: &Console, visit: &Visit, text: &str) -> Result<Vec<(Id, 
 fn choices(look: &Look, found: &[(Id, Record)]) -> Markup {
     html! {
         @if found.is_empty() {
-            (page::empty(look.of_two("Nichts gefunden. Prüfen Sie Kennung oder Aktenzeichen.", "Nothing found. Look at the id or reference.")))
+            (page::empty(look.of_two(
+                "Nichts gefunden. Prüfen Sie Kennung oder Aktenzeichen.",
+                "Nothing found. Look at the id or reference.",
+            )))
         } @else {
             ul.choices { @for (root, record) in found { li.card {
                 h3 { (title(record)) }
@@ -222,11 +225,20 @@ fn verdict(look: &Look, report: &Report) -> Markup {
     let whole = report.ok && report.key_trusted;
     html! {
         @if whole {
-            (page::done(look.of_two("Das Paket ist vollständig, unverändert und von diesem Gateway signiert.", "The bundle is whole, unchanged, and signed by this gateway.")))
+            (page::done(look.of_two(
+                "Das Paket ist vollständig, unverändert und von diesem Gateway signiert.",
+                "The bundle is whole, unchanged, and signed by this gateway.",
+            )))
         } @else if report.ok {
-            (page::alert(look.of_two("Das Paket ist in sich stimmig, aber nicht mit dem Schlüssel dieses Gateways signiert.", "The bundle is consistent, but not signed with the key of this gateway.")))
+            (page::alert(look.of_two(
+                "Das Paket ist in sich stimmig, aber nicht mit dem Schlüssel dieses Gateways signiert.",
+                "The bundle is consistent, but not signed with the key of this gateway.",
+            )))
         } @else {
-            (page::alert(look.of_two("Das Paket ist NICHT vollständig oder wurde verändert.", "The bundle is NOT whole or was changed.")))
+            (page::alert(look.of_two(
+                "Das Paket ist NICHT vollständig oder wurde verändert.",
+                "The bundle is NOT whole or was changed.",
+            )))
         }
         div.card { dl {
             @if let Some(case) = report.case_id { dt { (look.of_two("Vorgang", "Case")) } dd.code { (case) } }
@@ -234,11 +246,20 @@ fn verdict(look: &Look, report: &Report) -> Markup {
             dt { (look.of_two("Ereignisse", "Events")) } dd { (report.counts.events) }
             dt { (look.of_two("Nachweise", "Proofs")) } dd { (report.proofs) }
             dt { (look.of_two("Inhalte", "Payloads")) } dd { (report.counts.payloads) }
-            @if let Some(key) = &report.key_fingerprint { dt { (look.of_two("Schlüssel (SHA-256)", "Key (SHA-256)")) } dd.code { (key) } }
+            @if let Some(key) = &report.key_fingerprint { dt { (look.of_two(
+                "Schlüssel (SHA-256)",
+                "Key (SHA-256)",
+            )) } dd.code { (key) } }
             @if let Some(stamp) = report.stamps.last() {
-                dt { (look.of_two("Nachweislich vorhanden vor", "Proven to exist before")) } dd { (show::when(look, Timestamp::from_micros(stamp.before_micros))) }
+                dt { (look.of_two(
+                    "Nachweislich vorhanden vor",
+                    "Proven to exist before",
+                )) } dd { (show::when(look, Timestamp::from_micros(stamp.before_micros))) }
             }
-            dt { (look.of_two("Ereignisse ohne Zeitstempel", "Events without a time stamp")) } dd { (report.unstamped_events) }
+            dt { (look.of_two(
+                "Ereignisse ohne Zeitstempel",
+                "Events without a time stamp",
+            )) } dd { (report.unstamped_events) }
         } }
         @if !report.findings.is_empty() {
             h2 { (look.of_two("Befunde", "Findings")) }
@@ -279,8 +300,14 @@ pub(super) async fn check(
 /// What came of checking the chain.
 pub(super) fn chain(look: &Look, report: &ChainReport) -> Markup {
     html! {
-        @if report.ok { (page::done(look.of_two("Die Kette ist vollständig und unverändert.", "The chain is whole and unchanged."))) }
-        @else { (page::alert(look.of_two("Die Kette ist NICHT vollständig oder wurde verändert.", "The chain is NOT whole or was changed."))) }
+        @if report.ok { (page::done(look.of_two(
+            "Die Kette ist vollständig und unverändert.",
+            "The chain is whole and unchanged.",
+        ))) }
+        @else { (page::alert(look.of_two(
+            "Die Kette ist NICHT vollständig oder wurde verändert.",
+            "The chain is NOT whole or was changed.",
+        ))) }
         div.card { dl {
             dt { (look.of_two("Ereignisse", "Events")) } dd { (report.events) }
             dt { (look.of_two("Bündel", "Batches")) } dd { (report.batches) }

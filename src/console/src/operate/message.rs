@@ -311,7 +311,10 @@ fn who(console: &Console, look: &Look, tenant: &str, event: &Event) -> Markup {
         @match actor.kind.as_str() {
             "gateway" => "Amtsbote",
             "partner" => (show::partner(console, tenant, &actor.id)),
-            "person" => { (look.of_two("eine Person des Hauses ", "a person of the house ")) span.code { (short(&actor.id)) } },
+            "person" => { (look.of_two(
+                "eine Person des Hauses ",
+                "a person of the house ",
+            )) span.code { (short(&actor.id)) } },
             _ => { (look.of_two("System ", "system ")) span.code { (short(&actor.id)) } },
         }
     }

@@ -130,7 +130,10 @@ fn filters(look: &Look, asked: &Asked) -> Markup {
                 (show::field("partner", "Partner", "text", asked.text("partner")))
                 (show::field("standard", "Standard", "text", asked.text("standard")))
                 (show::field("type", look.of_two("Nachrichtentyp", "Type"), "text", asked.text("type")))
-                (show::field("rule", look.of_two("Zurückgestellt durch Regel", "Parked by rule"), "text", asked.text("rule")))
+                (show::field("rule", look.of_two(
+                    "Zurückgestellt durch Regel",
+                    "Parked by rule",
+                ), "text", asked.text("rule")))
                 (show::field("since", look.of_two("Seit", "Since"), "date", day(asked.text("since"))))
                 (show::field("until", look.of_two("Bis", "Until"), "date", day(asked.text("until"))))
                 div.end {

@@ -42,7 +42,7 @@ pub(super) async fn overview(
                 (look.of_two("Der Stand erneuert sich alle 30 Sekunden. ", "Refreshed every 30 seconds. "))
                 a href=(look.to("/overview")) { (look.of_two("Jetzt neu laden", "Reload now")) }
             }
-            div hx-get=(look.to("/overview?part=board")) hx-trigger="every 30s" hx-swap="innerHTML" { (body) }
+            div hx-get=(look.to("/overview?part=board")) hx-trigger="every 30s" hx-headers=(show::POLLING) hx-swap="innerHTML" { (body) }
         },
     )
 }
@@ -76,14 +76,26 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
             (Tile::new(look.of_two("Klärungsfälle", "Need clarification"), counted(parked), "/messages?state=parked")
                 .bad(parked > 0).with(oldest.map(|at| show::ago(look, now, at))).shown(look))
             (ready.with(longest.map(|at| show::ago(look, now, at))).shown(look))
-            (Tile::new(look.of_two("Unterbrochene Partner", "Interrupted partners"), open.to_string(), "/partners").bad(open > 0).shown(look))
-            (Tile::new(look.of_two("Zertifikate laufen ab", "Certificates about to end"), soon.len().to_string(), "/overview#certificates")
+            (Tile::new(look.of_two(
+                "Unterbrochene Partner",
+                "Interrupted partners",
+            ), open.to_string(), "/partners").bad(open > 0).shown(look))
+            (Tile::new(look.of_two(
+                "Zertifikate laufen ab",
+                "Certificates about to end",
+            ), soon.len().to_string(), "/overview#certificates")
                 .warn(!soon.is_empty()).bad(urgent).shown(look))
-            (Tile::new(look.of_two("Adapter: zurückgestellt", "Adapters: parked"), standing.parked_deliveries.to_string(), "/adapters")
+            (Tile::new(look.of_two(
+                "Adapter: zurückgestellt",
+                "Adapters: parked",
+            ), standing.parked_deliveries.to_string(), "/adapters")
                 .bad(standing.parked_deliveries > 0).shown(look))
             (Tile::new(look.of_two("In Verarbeitung", "Being processed"), counted(count(&standing, MessageState::Accepted)), "/messages?state=accepted").shown(look))
             (Tile::new(look.of_two("Im Postfach", "In the mailbox"), counted(count(&standing, MessageState::Processed)), "/messages?state=processed").shown(look))
-            (Tile::new(look.of_two("Alte Verfahren erlaubt", "Old algorithms allowed"), weak.len().to_string(), "/overview#weak").warn(!weak.is_empty()).shown(look))
+            (Tile::new(look.of_two(
+                "Alte Verfahren erlaubt",
+                "Old algorithms allowed",
+            ), weak.len().to_string(), "/overview#weak").warn(!weak.is_empty()).shown(look))
         }
         (machine(look, &standing, now))
         (stuck(look, now, &reasons))
@@ -92,7 +104,10 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
         (certificates(console, look, visit, now, &soon))
         h2 #weak { (look.of_two("Alte Verfahren", "Old algorithms")) }
         @if weak.is_empty() {
-            p.soft { (look.of_two("Nirgends sind SHA-1, 3DES, RSA-1_5 oder kurze Schlüssel erlaubt.", "SHA-1, 3DES, RSA-1_5 and short keys are allowed nowhere.")) }
+            p.soft { (look.of_two(
+                "Nirgends sind SHA-1, 3DES, RSA-1_5 oder kurze Schlüssel erlaubt.",
+                "SHA-1, 3DES, RSA-1_5 and short keys are allowed nowhere.",
+            )) }
         } @else {
             ul { @for it in &weak { li { strong { (it.place) } ": " (it.algorithms) } } }
         }
@@ -167,7 +182,10 @@ fn machine(look: &Look, standing: &Standing, now: Timestamp) -> Markup {
             dt { (look.of_two("Datenbank", "Database")) } dd { (if standing.engine == "sqlite" { "SQLite" } else { "PostgreSQL" }) }
             dt { (look.of_two("Anfragen gerade", "Requests now")) }
             dd { (standing.pressure.requests) ", " (look.of_two("Übertragungen ", "bodies ")) (standing.pressure.bodies) }
-            dt { (look.of_two("Noch nicht versiegelte Ereignisse", "Events not sealed yet")) } dd { (standing.unsealed) }
+            dt { (look.of_two(
+                "Noch nicht versiegelte Ereignisse",
+                "Events not sealed yet",
+            )) } dd { (standing.unsealed) }
             dt { (look.of_two("Zeitstempel", "Time stamps")) }
             dd {
                 @match &standing.stamps {
@@ -189,7 +207,10 @@ fn stuck(look: &Look, now: Timestamp, reasons: &[model::clarification::Clarifica
     html! {
         h2 { (look.of_two("Was festhängt", "What is stuck")) }
         @if reasons.is_empty() {
-            (page::empty(look.of_two("Nichts hängt fest. Zurückgestellte Nachrichten stehen hier mit ihrem Grund.", "Nothing is stuck. Parked messages stand here by reason.")))
+            (page::empty(look.of_two(
+                "Nichts hängt fest. Zurückgestellte Nachrichten stehen hier mit ihrem Grund.",
+                "Nothing is stuck. Parked messages stand here by reason.",
+            )))
         } @else {
             div.wide tabindex="0" role="region" aria-label=(look.of_two("Was festhängt", "What is stuck")) { table {
                 thead { tr {
@@ -226,7 +247,10 @@ fn certificates(console: &Console, look: &Look, visit: &Visit, now: Timestamp, s
     let tenant = &visit.caller.scope.tenant;
     html! {
         @if soon.is_empty() {
-            p.soft { (look.of_two("In den nächsten 60 Tagen läuft keines ab, das die Gateway-Konfiguration oder das Verzeichnis nennt.", "None that the configuration or the directory names ends within 60 days.")) }
+            p.soft { (look.of_two(
+                "In den nächsten 60 Tagen läuft keines ab, das die Gateway-Konfiguration oder das Verzeichnis nennt.",
+                "None that the configuration or the directory names ends within 60 days.",
+            )) }
         } @else {
             div.wide tabindex="0" role="region" aria-label=(look.of_two("Zertifikate", "Certificates")) { table {
                 thead { tr {

@@ -59,7 +59,10 @@ pub(super) async fn one(
         &html! {
             @match asked.text("done") {
                 "saved" => (page::done(look.of_two("Der Partner ist gespeichert.", "The partner was saved."))),
-                "retry" => (page::done(look.of_two("Was wartet, wird jetzt versucht.", "What waits is being tried now."))),
+                "retry" => (page::done(look.of_two(
+                    "Was wartet, wird jetzt versucht.",
+                    "What waits is being tried now.",
+                ))),
                 _ => {}
             }
             div.card { dl {
@@ -132,7 +135,10 @@ fn change(console: &Console, look: &Look, visit: &Visit, known: &Known) -> Marku
         h2 { (look.of_two("Eintrag", "Entry")) }
         @match (&known.kept, known.source) {
             (Some(kept), _) if manages => (form(look, Some(kept), &Fields::of(kept), None, console.broker.four_eyes())),
-            (Some(_), _) => p.soft { (look.of_two("Ändern darf, wer die Rolle Administration hat.", "Whoever has the role of an administrator may change it.")) },
+            (Some(_), _) => p.soft { (look.of_two(
+                "Ändern darf, wer die Rolle Administration hat.",
+                "Whoever has the role of an administrator may change it.",
+            )) },
             (None, Source::Configuration) => p.soft { (look.of_two(
                 "Der Partner steht in der Konfigurationsdatei und wird nur dort geändert.",
                 "The partner stands in the configuration file and is changed only there.",
@@ -216,12 +222,21 @@ fn form(
             @if let Some(kept) = kept {
                 input type="hidden" name="version" value=(kept.version);
             } @else {
-                (text("id", look.of_two("Kurzname", "Short name"), look.of_two("Buchstaben, Ziffern, Punkt, Doppelpunkt, Bindestrich", "Letters, digits, dot, colon, hyphen"), &fields.id, true))
+                (text("id", look.of_two("Kurzname", "Short name"), look.of_two(
+                    "Buchstaben, Ziffern, Punkt, Doppelpunkt, Bindestrich",
+                    "Letters, digits, dot, colon, hyphen",
+                ), &fields.id, true))
             }
             (text("name", "Name", look.of_two("Wie die Stelle heißt", "What the office is called"), &fields.name, true))
-            (text("authority", look.of_two("Behördenkennung", "Key of the authority"), look.of_two("Wie bab:05974000; leer, wenn es keine Behörde ist", "Such as bab:05974000; empty if it is no authority"), &fields.authority, false))
+            (text("authority", look.of_two("Behördenkennung", "Key of the authority"), look.of_two(
+                "Wie bab:05974000; leer, wenn es keine Behörde ist",
+                "Such as bab:05974000; empty if it is no authority",
+            ), &fields.authority, false))
             label for="partner-settings" { (look.of_two("Vereinbarungen (JSON)", "Agreements (JSON)")) }
-            p.hint #partner-settings-hint { (look.of_two("Zum Beispiel die größte Nachricht in Byte: ", "For instance the largest message in bytes: ")) span.code { "{\"mostBytes\": 50000000}" } }
+            p.hint #partner-settings-hint { (look.of_two(
+                "Zum Beispiel die größte Nachricht in Byte: ",
+                "For instance the largest message in bytes: ",
+            )) span.code { "{\"mostBytes\": 50000000}" } }
             textarea #partner-settings.code name="settings" maxlength="20000" spellcheck="false" aria-describedby="partner-settings-hint"
                 aria-invalid=[(wrong == Some("settings")).then_some("true")] { (fields.settings) }
             @if four_eyes {

@@ -167,7 +167,10 @@ pub(super) fn lanes(
     let tenant = &visit.caller.scope.tenant;
     let mends = visit.caller.may(Action::RepairMessages).is_ok();
     html! {
-        div.wide tabindex="0" role="region" aria-label=(look.of_two("Unzugestellt je Partner", "Undelivered by partner")) { table {
+        div.wide tabindex="0" role="region" aria-label=(look.of_two(
+            "Unzugestellt je Partner",
+            "Undelivered by partner",
+        )) { table {
             thead { tr {
                 th scope="col" { "Partner" }
                 th scope="col" { (look.of_two("Zustellung", "Delivery")) }

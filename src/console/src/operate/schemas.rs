@@ -49,7 +49,10 @@ fn table(look: &Look, packs: &[Pack]) -> Markup {
             tbody { @for (at, pack) in packs.iter().enumerate() { tr {
                 td.number { (at + 1) }
                 th scope="row" { (pack.name) }
-                td { (if pack.own { look.of_two("Teil des Programms", "part of the program") } else { look.of_two("importiert", "imported") }) }
+                td { (if pack.own { look.of_two(
+                    "Teil des Programms",
+                    "part of the program",
+                ) } else { look.of_two("importiert", "imported") }) }
                 td { ul.plain { @for namespace in &pack.namespaces { li.code { (namespace) } } } }
                 td.number { (pack.schemas) }
                 td.number { (pack.code_lists) }
@@ -77,7 +80,10 @@ pub(super) async fn check(
 /// What came of compiling all schemas.
 pub(super) fn faults(look: &Look, faults: &[PackFault]) -> Markup {
     html! {
-        @if faults.is_empty() { (page::done(look.of_two("Alle Schemas lassen sich übersetzen.", "All schemas compile."))) }
+        @if faults.is_empty() { (page::done(look.of_two(
+            "Alle Schemas lassen sich übersetzen.",
+            "All schemas compile.",
+        ))) }
         @else {
             (page::alert(look.of_two("Diese Schemas lassen sich nicht übersetzen.", "These schemas do not compile.")))
             ul { @for it in faults { li {

@@ -10,6 +10,9 @@ use super::labels;
 use crate::Console;
 use crate::page::Look;
 
+/// What requests of a page carry that renews itself (`hx-headers`): they keep nobody signed in.
+pub(crate) const POLLING: &str = r#"{"amtsbote-polling":"1"}"#;
+
 /// A moment, as clocks in Germany show it.
 pub(crate) fn when(look: &Look, at: Timestamp) -> Markup {
     html! { time datetime=(at) { (moment(look, at)) } }

@@ -169,13 +169,19 @@ fn judged(look: &Look, known: &Known, checked: &Checked, ways: &[Way], bytes: u6
                 None => { (no_way(look, ways)) },
             } }
             @if let Some(way) = way.filter(|_| checked.identity.is_some()) {
-                dt { (look.of_two("Empfänger liest diese Fassung", "Recipient reads this version")) } dd { (verdict(reads(&way))) }
+                dt { (look.of_two(
+                    "Empfänger liest diese Fassung",
+                    "Recipient reads this version",
+                )) } dd { (verdict(reads(&way))) }
             }
         } }
         h2 { (look.of_two("Befunde", "Findings")) }
         @if checked.report.findings.is_empty() { p.soft { (look.of_two("Keine.", "None.")) } }
         @else { (show::report(look, &checked.report)) }
-        p { a href=(look.to(&format!("/partners/{}", known.id))) { (look.of_two("Zurück zum Partner", "Back to the partner")) } }
+        p { a href=(look.to(&format!("/partners/{}", known.id))) { (look.of_two(
+            "Zurück zum Partner",
+            "Back to the partner",
+        )) } }
     }
 }
 
@@ -215,7 +221,7 @@ fn outcome(console: &Console, look: &Look, found: &Try) -> Markup {
     let path = format!("/tries/{}", found.id);
     match &found.found {
         Found::Running => html! {
-            div aria-live="polite" hx-get=(look.to(&format!("{path}?part=yes"))) hx-trigger="every 1s" hx-swap="outerHTML" {
+            div aria-live="polite" hx-get=(look.to(&format!("{path}?part=yes"))) hx-trigger="every 1s" hx-headers=(show::POLLING) hx-swap="outerHTML" {
                 p { (look.of_two("Es wird gearbeitet, seit ", "At work, for "))
                     (show::span(look, console.broker.now().micros() - found.since.micros())) " …" }
                 progress aria-label=(look.of_two("Arbeit geht voran", "Work goes on")) {}
@@ -234,10 +240,19 @@ fn checks_shown(console: &Console, look: &Look, checks: &[Check]) -> Markup {
     let well = !checks.is_empty() && checks.iter().all(|it| it.ok);
     let now = console.broker.now();
     html! {
-        @if well { (page::done(look.of_two("Alles in Ordnung: Nachrichten können gehen.", "All is well: messages can go."))) }
-        @else { (page::alert(look.of_two("So können keine Nachrichten gehen. Was nicht stimmt, steht unten.", "Messages cannot go like this. What is wrong stands below."))) }
+        @if well { (page::done(look.of_two(
+            "Alles in Ordnung: Nachrichten können gehen.",
+            "All is well: messages can go.",
+        ))) }
+        @else { (page::alert(look.of_two(
+            "So können keine Nachrichten gehen. Was nicht stimmt, steht unten.",
+            "Messages cannot go like this. What is wrong stands below.",
+        ))) }
         @if checks.is_empty() {
-            (page::empty(look.of_two("Kein Weg nach draußen ist bekannt, der sich prüfen ließe.", "No way outside is known that could be tested.")))
+            (page::empty(look.of_two(
+                "Kein Weg nach draußen ist bekannt, der sich prüfen ließe.",
+                "No way outside is known that could be tested.",
+            )))
         } @else {
             div.wide tabindex="0" role="region" aria-label=(look.of_two("Ergebnis", "Result")) { table {
                 thead { tr {

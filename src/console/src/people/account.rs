@@ -119,7 +119,7 @@ fn codes(console: &Console, look: &Look, user: &User) -> Markup {
 fn sessions_of(look: &Look, sessions: &[OwnSession]) -> Markup {
     html! {
         h2 { (look.of_two("Anmeldungen", "Sessions")) }
-        div.wide {
+        div.wide tabindex="0" role="region" aria-label=(look.of_two("Anmeldungen", "Sessions")) {
             table {
                 thead { tr {
                     th scope="col" { (look.of_two("Seit", "Since")) }

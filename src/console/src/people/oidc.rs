@@ -15,9 +15,9 @@ use serde::Deserialize;
 
 use super::cookie::with_session;
 use super::to;
+use crate::Console;
 use crate::page::{self, Look};
 use crate::route::{Needs, Route};
-use crate::{BASE, Console};
 
 /// What a sign-in was begun with. It has to come along from the provider's site, so it is not `Strict`.
 const PENDING: &str = "__Host-amtsbote-oidc";

@@ -52,11 +52,10 @@ fn form(console: &Console, look: &Look, wanted: Option<&str>, error: Option<&Err
 pub(super) async fn act(
     State(console): State<Console>,
     look: Look,
-    headers: HeaderMap,
+    to::Origin(origin): to::Origin,
     fields: Form,
 ) -> Response {
     let wanted = to::own(fields.given("to"));
-    let origin = to::origin(&headers);
     let outcome =
         console.broker.sign_in(fields.field("login"), fields.exact("password"), origin.as_deref()).await;
     match outcome {
@@ -121,11 +120,11 @@ pub(super) async fn code_act(
     State(console): State<Console>,
     look: Look,
     headers: HeaderMap,
+    to::Origin(origin): to::Origin,
     fields: Form,
 ) -> Response {
     let wanted = to::own(fields.given("to"));
     let Some(token) = pages::cookie(&headers, COOKIE) else { return look.onward("/sign-in") };
-    let origin = to::origin(&headers);
     match console.broker.sign_in_code(token, fields.field("code"), origin.as_deref()).await {
         Ok(session) => next(&look, wanted, &session),
         Err(error) => refused(&look, &error, code_title(&look), &code_form(&look, wanted, Some(&error))),

@@ -1,12 +1,15 @@
 //! Where one goes after signing in: only to pages of the console. And where a request comes from.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
+use net::tls::Peer;
 
-use crate::BASE;
 use crate::page::Look;
+use crate::{BASE, Console};
 
 /// Field of an origin that a proxy in front of the gateway sets.
 const FORWARDED: &str = "x-forwarded-for";
@@ -47,10 +50,25 @@ pub(super) fn onward(look: &Look, wanted: Option<&str>) -> Response {
     }
 }
 
-/// The address that a request comes from, as the proxy in front says; of IPv6 the network. `None` if none says it.
-pub(super) fn origin(headers: &HeaderMap) -> Option<String> {
-    let last = headers.get_all(FORWARDED).iter().next_back()?.to_str().ok()?;
-    let address = last.rsplit(',').next()?.trim().parse::<IpAddr>().ok()?;
+/// The address that a request comes from, of IPv6 the network; nothing if it is that of a proxy which does not say for whom it calls.
+pub(super) struct Origin(pub(super) Option<String>);
+
+impl FromRequestParts<Console> for Origin {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Self::Rejection> {
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.address);
+        let caller = peer.or_else(|| parts.extensions.get::<SocketAddr>().copied());
+        Ok(Origin(origin(caller.map(|it| it.ip()), &parts.headers, &console.settings.proxies)))
+    }
+}
+
+/// Whoever calls from this machine or from the address of a known proxy says who called there; of others that is passed over, or
+/// anybody could count as anybody else.
+fn origin(caller: Option<IpAddr>, headers: &HeaderMap, proxies: &[IpAddr]) -> Option<String> {
+    let caller = caller.map(|it| it.to_canonical());
+    let is_proxy = caller.is_none_or(|it| it.is_loopback() || proxies.contains(&it));
+    let address = if is_proxy { forwarded(headers) } else { caller }?;
     Some(match address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {
@@ -58,6 +76,12 @@ pub(super) fn origin(headers: &HeaderMap) -> Option<String> {
             format!("{a:x}:{b:x}:{c:x}:{d:x}")
         }
     })
+}
+
+/// What the nearest proxy says.
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all(FORWARDED).iter().next_back()?.to_str().ok()?;
+    last.rsplit(',').next()?.trim().parse::<IpAddr>().ok().map(|it| it.to_canonical())
 }
 
 #[cfg(test)]
@@ -88,14 +112,16 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_what_the_nearest_proxy_says() {
-        let of = |value: &str| {
+    fn an_origin_is_what_the_nearest_proxy_says_and_of_others_their_own_address() {
+        let of = |caller: &str, value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(FORWARDED, value.parse().unwrap());
-            origin(&headers)
+            origin(caller.parse().ok(), &headers, &["10.1.1.1".parse().unwrap()])
         };
-        assert_eq!(of("1.2.3.4, 10.0.0.7").as_deref(), Some("10.0.0.7"));
-        assert_eq!(of("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1:2"));
-        assert_eq!((of("somebody"), origin(&HeaderMap::new())), (None, None));
+        assert_eq!(of("127.0.0.1", "1.2.3.4, 10.0.0.7").as_deref(), Some("10.0.0.7"));
+        assert_eq!(of("::ffff:10.1.1.1", "2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1:2"));
+        assert_eq!(of("10.6.6.6", "1.2.3.4").as_deref(), Some("10.6.6.6"), "anybody may say anything");
+        assert_eq!(of("127.0.0.1", "somebody"), None);
+        assert_eq!(origin(None, &HeaderMap::new(), &[]), None);
     }
 }

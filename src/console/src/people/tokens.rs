@@ -6,7 +6,7 @@ use axum::response::Response;
 use broker::{Error, NewToken, TokenRow, TokenSecret};
 use maud::{Markup, html};
 use model::rights::{Action, Within};
-use model::{Authority, Caller, Timestamp};
+use model::{Authority, Caller, Id, Timestamp};
 
 use super::approvals;
 use super::rights::Rights;

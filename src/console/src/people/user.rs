@@ -7,11 +7,11 @@ use broker::{Act, Error, User, UserChange, UserState};
 use maud::{Markup, html};
 use model::{Caller, Id, Timestamp};
 
-use super::approvals;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
 use super::users::{invitation, names};
+use super::{approvals, asking};
 use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
@@ -75,7 +75,7 @@ fn body(
             )) }
             p { a href=(look.to("/account")) { (look.of_two("Mein Konto", "My account")) } }
         } @else {
-            (acts(look, user, waits))
+            (acts(console, look, user, waits))
             (form(console, look, caller, user))
         }
         p { a href=(look.to("/users")) { (look.of_two("Alle Benutzer", "All users")) } }
@@ -107,7 +107,7 @@ fn facts(look: &Look, user: &User, waits: Option<Timestamp>) -> Markup {
     }
 }
 
-fn acts(look: &Look, user: &User, waits: Option<Timestamp>) -> Markup {
+fn acts(console: &Console, look: &Look, user: &User, waits: Option<Timestamp>) -> Markup {
     let act = |path: &str, fields: Markup, german: &'static str, english: &'static str, grave: bool| {
         html! {
             form method="post" action=(look.to(&format!("/users/{}/{path}", user.id))) {
@@ -119,7 +119,12 @@ fn acts(look: &Look, user: &User, waits: Option<Timestamp>) -> Markup {
         }
     };
     let state = |name: &str, german, english, grave| {
-        act("state", html! { input type="hidden" name="state" value=(name); }, german, english, grave)
+        let is_back = name == "active" && user.state == UserState::Disabled;
+        let fields = html! {
+            input type="hidden" name="state" value=(name);
+            @if is_back { (asking::reason_input(console, look, "reason-back")) }
+        };
+        act("state", fields, german, english, grave)
     };
     html! {
         div.acts {
@@ -129,7 +134,7 @@ fn acts(look: &Look, user: &User, waits: Option<Timestamp>) -> Markup {
             } @else { (state("active", "Entsperren", "Unlock", false)) }
             @if waits.is_some() { (act("waiting/lift", html! {}, "Wartezeit aufheben", "Lift waiting", false)) }
             (act("sessions/end", html! {}, "Anmeldungen beenden", "End sessions", false))
-            (act("reset", html! {}, "Neuer Einrichtungscode", "New initial secret", true))
+            (act("reset", asking::reason_input(console, look, "reason-reset"), "Neuer Einrichtungscode", "New initial secret", true))
         }
         p.hint { (look.of_two(
             "Ein neuer Einrichtungscode löscht Kennwort und zweiten Faktor. Jede Änderung der Rechte beendet die Anmeldungen sofort.",
@@ -250,11 +255,16 @@ pub(super) async fn reset(
     look: Look,
     Extension(visit): Extension<Visit>,
     Path(id): Path<String>,
-    _: Form,
+    fields: Form,
 ) -> Response {
     let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
     match console.broker.reset_user(&visit.caller, user).await {
         Ok(invited) => page::page(&look, &invited.user.name, &invitation(&look, &invited)),
+        Err(Error::UserNeedsApproval) if fields.given("reason").is_some() => {
+            let Ok(version) = fields.field("version").parse::<u64>() else { return page::stale(&look) };
+            let change = UserChange { reset: true, ..UserChange::default() };
+            ask(&console, &look, &visit.caller, (user, version), &change, fields.field("reason")).await
+        }
         Err(error) => shown(&console, &look, &visit.caller, &id, Some(&error), html! {}).await,
     }
 }

@@ -3,13 +3,14 @@
 use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use broker::{Error, Invited, NewUser, User, UserFilter, UserList};
+use broker::{Error, Invited, NewUser, User, UserChange, UserFilter, UserList};
 use maud::{Markup, html};
 use model::Caller;
 
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
+use super::{approvals, asking};
 use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
@@ -131,6 +132,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: O
                     aria-describedby="login-hint" required maxlength="64" value=(fields.field("login"));
             }
             (rights.fields(console, look, caller))
+            (approvals::reason_field(console, look, fields.field("reason")))
             button.main type="submit" { (look.of_two("Anlegen", "Add")) }
         }
     }
@@ -153,23 +155,39 @@ pub(super) async fn add(
     Extension(visit): Extension<Visit>,
     fields: Form,
 ) -> Response {
-    let Rights { roles, units, services, authority } = Rights::of(&fields);
-    let new = NewUser {
-        login: fields.field("login").to_owned(),
-        name: fields.field("name").to_owned(),
-        email: fields.given("email").map(str::to_owned),
-        roles,
-        units,
-        services,
-        authority,
-    };
-    match console.broker.create_user(&visit.caller, new).await {
-        Ok(invited) => page::page(&look, new_title(&look), &invitation(&look, &invited)),
+    match added(&console, &visit.caller, &fields).await {
+        Ok((invited, is_asked)) => {
+            let above = html! { @if is_asked { (asking::asked(&look)) } };
+            page::page(&look, new_title(&look), &html! { (above) (invitation(&look, &invited)) })
+        }
         Err(error) => {
             let body = form(&console, &look, &visit.caller, &fields, Some(&error));
             refused(&look, &error, new_title(&look), &body)
         }
     }
+}
+
+/// The user, and whether the roles were only asked for.
+async fn added(console: &Console, caller: &Caller, fields: &Form) -> Result<(Invited, bool), Error> {
+    let Rights { roles, units, services, authority } = Rights::of(fields);
+    let reason = match console.broker.four_eyes() && !roles.is_empty() {
+        true => Some(asking::reason(fields)?),
+        false => None,
+    };
+    let new = NewUser {
+        login: fields.field("login").to_owned(),
+        name: fields.field("name").to_owned(),
+        email: fields.given("email").map(str::to_owned),
+        roles: if reason.is_some() { vec![] } else { roles.clone() },
+        units,
+        services,
+        authority,
+    };
+    let invited = console.broker.create_user(caller, new).await?;
+    let Some(reason) = reason else { return Ok((invited, false)) };
+    let change = UserChange { roles: Some(roles), ..UserChange::default() };
+    asking::ask(console, caller, invited.user.id, &change, reason).await?;
+    Ok((invited, true))
 }
 
 /// The initial secret, which is shown once.

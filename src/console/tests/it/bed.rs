@@ -1,4 +1,4 @@
-//! The gateway of the tests of REST, and its console; visitors are known by a cookie that names them.
+//! The gateway of the tests of REST, and its console; visitors are known by a cookie that names them, others have to sign in.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
-use console::{Console, Recognise, Settings, Visit};
+use console::{Console, Recognise, Sessions, Settings, Visit};
 use model::ids::derived_id;
 use model::rights::Within;
 use model::{Actor, Caller, Id, Role, Scope};
@@ -30,15 +30,16 @@ const VISITORS: &[(&str, &str, &str, &[Role])] = &[
     ("admin-2", "soest", "*", &[Role::Admin]),
 ];
 
-/// Recognises them by the cookie `test`.
-pub(crate) struct ByName;
+/// Recognises them by the cookie `test`, and whoever has signed in.
+pub(crate) struct ByName(Sessions);
 
 #[async_trait]
 impl Recognise for ByName {
     async fn visit(&self, headers: &HeaderMap) -> Result<Option<Visit>, broker::Error> {
         let name = pages::cookie(headers, "test").unwrap_or_default();
         let known = VISITORS.iter().find(|(known, ..)| *known == name);
-        Ok(known.map(|(name, tenant, unit, roles)| Visit {
+        let Some((name, tenant, unit, roles)) = known else { return self.0.visit(headers).await };
+        Ok(Some(Visit {
             caller: caller(name, tenant, unit, roles),
             name: format!("Erika {name}"),
             form: FORM.into(),
@@ -71,7 +72,11 @@ impl Bed {
         let gateway = Gateway::start().await;
         let token = gateway.token("soest", "*", "*", ALL_ROLES).await;
         let settings = Settings { office: "Kreis Musterkreis".into(), ..Settings::default() };
-        let console = Console::new(gateway.broker.clone(), Arc::new(ByName), settings);
+        let console = Console::new(
+            gateway.broker.clone(),
+            Arc::new(ByName(Sessions(gateway.broker.clone()))),
+            settings,
+        );
         Bed { pages: console::router(console), gateway, token }
     }
 

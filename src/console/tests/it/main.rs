@@ -19,3 +19,4 @@ mod outside;
 mod till;
 
 mod operate;
+mod people;

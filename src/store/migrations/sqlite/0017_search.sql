@@ -5,6 +5,9 @@ ALTER TABLE message ADD COLUMN standard TEXT;   -- what its content says it is; 
 UPDATE message SET door = json_extract(body, '$.door'), standard = json_extract(body, '$.identity.standard');
 CREATE INDEX message_partner ON message (tenant, partner, id);
 CREATE INDEX message_typed ON message (tenant, message_type, id) WHERE message_type IS NOT NULL;
+CREATE INDEX message_unit ON message (tenant, unit, id);
+CREATE INDEX message_authority ON message (tenant, authority, id);
+CREATE INDEX message_direction ON message (tenant, direction, id);
 CREATE INDEX message_door ON message (tenant, door, id);
 CREATE INDEX message_standard ON message (tenant, standard, id) WHERE standard IS NOT NULL;
 
@@ -13,6 +16,5 @@ UPDATE event SET act = json_extract(body, '$.kind') WHERE message_id IS NULL AND
     AND json_extract(body, '$.kind') <> 'message.refused';
 CREATE INDEX event_act ON event (tenant, id) WHERE act IS NOT NULL;
 
--- What lies open on a desk, and whatever has a name, of which kind ever.
+-- What lies open on a desk.
 CREATE INDEX record_status ON record (tenant, kind, status, id);
-CREATE INDEX record_alias_value ON record_alias (tenant, value, record);

@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
+use std::sync::Arc;
 
 use model::ids;
 use seal::keys::{KeyRing, MasterKey};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use std::sync::Arc;
 use store::backup::{NewRows, TableRows};
 use store::{EvidenceKey, NewUpload, Rewrapped, Store, UploadQuota, Work};
 
@@ -27,7 +27,7 @@ async fn filled(bed: &Bed, signer: &EvidenceKey) -> Vec<model::Id> {
         work.insert_message(&make::message())
             .insert_payload(TENANT, &stored)
             .enqueue(&make::job("a", Some("k")));
-        work.insert_record(&record).insert_event(&make::event(None));
+        work.put_record(&record, None).insert_event(&make::event(None));
         bed.store.commit(work).await.unwrap();
     }
     bed.store.erase_payload(TENANT, ids[2]).await.unwrap();

@@ -17,8 +17,9 @@ async fn a_session_lives_on_any_node_until_nothing_is_done_in_it_or_a_day_is_ove
             ("person", user.id.to_string())
         );
         assert_eq!((visit.user.login.as_str(), visit.form.len()), ("erika", 43));
-        for token in ["", "x", &"A".repeat(43), &format!("{}x", open.token)] {
-            assert!(bed.broker.visit(token).await.unwrap().is_none());
+        let strange = ["".to_owned(), "x".to_owned(), "A".repeat(43), format!("{}x", open.token)];
+        for token in strange {
+            assert!(bed.broker.visit(&token).await.unwrap().is_none());
         }
         // What renews itself keeps nobody signed in.
         for _ in 0..3 {

@@ -178,8 +178,8 @@ async fn an_initial_secret_opens_the_set_up_until_it_is_done_or_its_time_is_over
         let right = bed.code(&offer);
         for (password, said, wanted) in [
             ("kurz", right.as_str(), "user.password-short"),
-            ("olaf geht baden", &right, "user.password-personal"),
-            ("Passwort2026!", &right, "user.password-common"),
+            ("olaf geht baden", right.as_str(), "user.password-personal"),
+            ("Passwort2026!", right.as_str(), "user.password-common"),
             (PASSWORD, "12345x", "user.code-wrong"),
         ] {
             assert_eq!(code(bed.broker.set_up(&token, password, said).await), wanted);

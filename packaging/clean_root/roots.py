@@ -1,0 +1,137 @@
+"""Clean roots of Debian 12: made once by debootstrap and kept as an archive, unpacked for each run, entered by chroot."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+RELEASE = "bookworm"
+HERE = Path(__file__).resolve().parent
+CONFIG = "/etc/amtsbote/amtsbote.toml"
+STATE = "run/systemd/amtsbote"
+
+
+class Failed(Exception):
+    """A step did not hold; says what."""
+
+
+def verify(holds, what):
+    if not holds:
+        raise Failed(what)
+
+
+def run(command, **more):
+    """Runs a program of this machine; its output is text."""
+    done = subprocess.run(command, capture_output=True, text=True, **more)
+    verify(done.returncode == 0, f"{' '.join(map(str, command))}: {(done.stderr or done.stdout).strip()[-2000:]}")
+    return done.stdout
+
+
+def mirror():
+    """Where this machine has its packages of Debian from."""
+    lines = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(ORIGIN)", "Created-By: Packages"])
+    for line in lines.splitlines():
+        uri, codename, origin = line.split(" ", 2)
+        if codename == RELEASE and origin == "Debian":
+            return uri
+    raise Failed(f"this machine's apt knows no mirror of Debian {RELEASE}")
+
+
+def base(archive, scratch, package):
+    """Makes the archive if it is not there: the smallest system, and the packages that ours depends on, not installed yet."""
+    if archive.exists():
+        return
+    print(f"==> making a clean root of Debian {RELEASE}, once", file=sys.stderr)
+    root = scratch / "base"
+    run(["debootstrap", "--variant=minbase", RELEASE, root, mirror()])
+    shutil.copy(package, root / "tmp/amtsbote.deb")
+    chroot = ["chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"]
+    run([*chroot, "apt-get", "install", "-y", "-qq", "--no-install-recommends", "--download-only", "/tmp/amtsbote.deb"])
+    (root / "tmp/amtsbote.deb").unlink()
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    half = archive.with_suffix(".half")
+    run(["tar", "--one-file-system", "-C", root, "-cf", half, "."])
+    half.rename(archive)
+    shutil.rmtree(root)
+
+
+class Root:
+    """One root, and the gateway in it."""
+
+    def __init__(self, folder, archive):
+        self.path = folder
+        folder.mkdir()
+        run(["tar", "-C", folder, "-xpf", archive])
+        run(["mount", "-t", "proc", "proc", folder / "proc"])
+        # Packages believe that systemd runs; what they tell it is done by a script.
+        (folder / "run/systemd/system").mkdir(parents=True)
+        shutil.copy(HERE / "systemctl", folder / "usr/bin/systemctl")
+        (folder / "usr/bin/systemctl").chmod(0o755)
+
+    def end(self):
+        """Stops what runs there, and takes it away."""
+        if (self.path / STATE / "pid").exists():
+            self.try_run("systemctl", "stop")
+        subprocess.run(["umount", self.path / "proc"], check=False)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def try_run(self, *command, **more):
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+        return subprocess.run(
+            ["chroot", self.path, *command], capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, **more
+        )
+
+    def run(self, *command, **more):
+        done = self.try_run(*command, **more)
+        verify(done.returncode == 0, f"{' '.join(command)}: {(done.stdout + done.stderr).strip()[-2000:]}")
+        return done.stdout
+
+    def gateway(self, *arguments):
+        """The program under its own user, on the installed configuration."""
+        return self.run("runuser", "-u", "amtsbote", "--", "amtsbote", "--config", CONFIG, *arguments)
+
+    def install(self, package):
+        """As an administrator does, but without a network."""
+        shutil.copy(package, self.path / "root/amtsbote.deb")
+        return self.run(
+            "apt-get", "install", "-y", "-qq", "--no-install-recommends", "--allow-downgrades", "--reinstall",
+            "/root/amtsbote.deb",
+        )
+
+    def is_active(self):
+        return self.try_run("systemctl", "is-active").returncode == 0
+
+    def calls(self):
+        """What systemd was told since this was asked last."""
+        file = self.path / STATE / "calls"
+        lines = file.read_text().splitlines() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return [line for line in lines if not line.startswith(("is-", "daemon-reload"))]
+
+    def log(self):
+        file = self.path / STATE / "log"
+        return file.read_text()[-2000:] if file.exists() else ""
+
+    def file(self, path):
+        return self.path / path.lstrip("/")
+
+    def mode(self, path):
+        """Mode, user and group by name."""
+        return self.run("stat", "-c", "%a %U %G", path).strip()
+
+    def configure(self, change):
+        """Changes the configuration file in place, so that owner and mode stay."""
+        file = self.file(CONFIG)
+        text = change(file.read_text())
+        with open(file, "w", encoding="utf-8") as target:
+            target.write(text)
+
+
+def own_namespaces():
+    """Starts this program anew with mounts, processes and a network of its own: whatever ends it takes all of that along."""
+    if os.environ.get("AMTSBOTE_CLEAN_ROOT") == "inside":
+        return
+    os.environ["AMTSBOTE_CLEAN_ROOT"] = "inside"
+    flags = ["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
+    os.execvp("unshare", ["unshare", *flags, sys.executable, *sys.argv])
