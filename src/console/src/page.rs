@@ -24,6 +24,8 @@ const STYLE: &str = include_str!("style.css");
 /// Nothing is evaluated, no style is put in, nothing comes from elsewhere.
 const SCRIPT_SETTINGS: &str =
     r#"{"includeIndicatorStyles":false,"allowEval":false,"selfRequestsOnly":true,"historyCacheSize":0}"#;
+/// A letter in the colour of the house.
+const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b4f6c"/><path d="M3 5h10v7H3zm0 0 5 4 5-4" fill="none" stroke="#fff" stroke-width="1.2"/></svg>"##;
 const SCRIPT: &str = include_str!("../assets/htmx.min.js");
 
 /// Everything comes from here, nothing runs but the script of the console, nothing is framed, forms go to this site alone. The style
@@ -154,6 +156,7 @@ fn whole(look: &Look, title: &str, wrong: bool, body: &Markup) -> Markup {
                 title { (wrong) (title) " – Amtsbote " (look.office) }
                 style { (PreEscaped(STYLE)) }
                 meta name="htmx-config" content=(SCRIPT_SETTINGS);
+                link rel="icon" type="image/svg+xml" href={ (BASE) "/assets/icon.svg" };
                 script src={ (BASE) "/assets/htmx.min.js" } defer {}
             }
             body {
@@ -310,9 +313,13 @@ pub(crate) fn explained(look: &Look, error: &Error) -> String {
     format!("{} ({code})", sentence.map_or("", |it| look.of_two(&it.de, &it.en)))
 }
 
-/// Script of the pages.
+/// Script and icon of the pages.
 pub(crate) fn assets() -> Router<Console> {
-    Router::new().route(
+    let icon = get(async || {
+        let kind = (CONTENT_TYPE, "image/svg+xml");
+        ([kind, (CACHE_CONTROL, "max-age=86400"), (X_CONTENT_TYPE_OPTIONS, "nosniff")], ICON)
+    });
+    Router::new().route("/console/assets/icon.svg", icon).route(
         "/console/assets/htmx.min.js",
         get(async || {
             let kind = (CONTENT_TYPE, "text/javascript; charset=utf-8");

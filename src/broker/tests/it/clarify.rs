@@ -74,7 +74,8 @@ async fn a_clarification_tells_rule_side_attempts_and_what_may_be_done() {
         gateway.broker.acts(&as_role(Role::Operator), &found),
         [Act::Resend, Act::Return, Act::Forward]
     );
-    assert!(gateway.broker.acts(&as_role(Role::Clerk), &found).is_empty());
+    assert_eq!(gateway.broker.acts(&as_role(Role::Clerk), &found), all);
+    assert!(gateway.broker.acts(&as_role(Role::Auditor), &found).is_empty());
     let count = gateway.broker.clarification_counts(&caller, &ClarificationFilter::default()).await.unwrap();
     assert_eq!((count.len(), count[0].count, count[0].rule.as_str()), (1, 1, "exchange.unknown-process"));
 }
