@@ -68,9 +68,13 @@ impl Bed {
 
     /// What events of a kind tell.
     pub async fn told(&self, kind: EventKind) -> Vec<Value> {
+        self.told_in("soest", kind).await
+    }
+
+    pub async fn told_in(&self, tenant: &str, kind: EventKind) -> Vec<Value> {
         // Events are sealed by the workers.
         self.broker.run_due_jobs().await.unwrap();
-        let auditor = Caller { roles: vec![Role::Auditor], ..self.admin() };
+        let auditor = Caller { roles: vec![Role::Auditor], scope: Scope::tenant(tenant), ..self.admin() };
         let all = self.broker.events(&auditor, 0, 1_000).await.unwrap();
         let told = all.into_iter().map(|it| it.event).filter(|it| it.kind == kind);
         told.map(|it| it.detail.unwrap()).collect()
