@@ -35,6 +35,9 @@ const MOST: usize = 65_536;
 /// What is checked, and whether it holds.
 type Trial = (&'static str, fn() -> Result<bool, Error>);
 
+/// Whether both what is right and what was changed are judged as they have to be.
+type Judge = fn() -> Result<bool, Error>;
+
 /// All of it.
 pub(super) fn run() -> Vec<Check> {
     let checks: [Trial; 7] = [
@@ -49,7 +52,7 @@ pub(super) fn run() -> Vec<Check> {
     checks.into_iter().map(|(name, check)| made(name, check)).collect()
 }
 
-fn made(name: &'static str, check: fn() -> Result<bool, Error>) -> Check {
+fn made(name: &'static str, check: Judge) -> Check {
     let begin = Instant::now();
     let outcome = check();
     Check::of(name, outcome, begin.elapsed())
