@@ -48,7 +48,7 @@ impl Tools {
         let mut checks = vec![];
         for (key, certificate) in certificates {
             let refused = self.osci.refuses(&certificate).await?;
-            checks.push(of_certificate(&key, &certificate, refused.map(|code| code.to_string())));
+            checks.push(of_certificate(key, &certificate, refused.map(|code| code.to_string())));
         }
         let tried = self.osci.courier().try_dialog(from.clone(), to.clone()).await;
         checks.push(outcome("dialog", "OSCI-Transport", tried));
@@ -63,7 +63,7 @@ impl Tools {
             return Ok(vec![]);
         }
         let mut checks: Vec<Check> =
-            certificates.iter().map(|(key, it)| of_certificate(key.as_ref(), it, None)).collect();
+            certificates.iter().map(|(key, it)| of_certificate(key, it, None)).collect();
         let asked = self.xta.courier().check_account(from, to, wanted).await;
         checks.push(outcome("account", "XTA", asked));
         Ok(checks)

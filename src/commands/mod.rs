@@ -27,8 +27,8 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
+use ::config::Config;
 use cli::{OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
-use config::Config;
 
 /// A command's outcome: done, or something was found.
 pub(crate) type Outcome = Result<ExitCode, Error>;
