@@ -78,7 +78,7 @@ fn body(
             (acts(console, look, user, waits))
             (form(console, look, caller, user))
         }
-        p { a href=(look.to("/users")) { (look.of_two("Alle Benutzer", "All users")) } }
+        p.acts { a.button href=(look.to("/users")) { (look.of_two("Alle Benutzer", "All users")) } }
     }
 }
 
