@@ -60,7 +60,7 @@ pub(super) async fn figures(
             )) } }))
             form.filter method="get" {
                 input type="hidden" name="lang" value=(look.words.tag());
-                (show::choice("span", look.of_two("Zeitraum", "Span"), "–", chosen.0, spans))
+                (show::choice("span", look.of_two("Zeitraum", "Span"), None, chosen.0, spans))
                 (show::field("label", look.of_two(
                     "Nur dieser Partner oder Adapter",
                     "Only this partner or adapter",
@@ -90,8 +90,8 @@ async fn drawn(
     let mut of = |series: &str| found.remove(series).unwrap_or_default();
     let (came, went) = (of("messages.in"), of("messages.out"));
     let hourly = [
-        Line { name: look.of_two("Eingang", "in").to_owned(), points: by_hour(&came) },
-        Line { name: look.of_two("Ausgang", "out").to_owned(), points: by_hour(&went) },
+        Line { name: look.of_two("Eingang", "in").to_owned(), points: by_hour(whole(&came)) },
+        Line { name: look.of_two("Ausgang", "out").to_owned(), points: by_hour(whole(&went)) },
     ];
     let (half, most) = (of("delivery.p50"), of("delivery.p95"));
     let took = [
@@ -128,8 +128,15 @@ fn one(look: &Look, figures: &[Figure]) -> Line {
     Line { name: look.of_two("Anzahl", "count").to_owned(), points: highest(figures) }
 }
 
-/// The sum of all labels for each hour.
-fn by_hour(figures: &[Figure]) -> Vec<(Timestamp, f64)> {
+/// Those of the whole, which have no label; if none are there, since a label was asked for, those of all labels. Never both: the whole is the
+/// sum of its labels.
+fn whole(figures: &[Figure]) -> impl Iterator<Item = &Figure> {
+    let only_whole = figures.iter().any(|it| it.label.is_empty());
+    figures.iter().filter(move |it| it.label.is_empty() == only_whole)
+}
+
+/// The sum for each hour.
+fn by_hour<'a>(figures: impl Iterator<Item = &'a Figure>) -> Vec<(Timestamp, f64)> {
     let mut hours = BTreeMap::new();
     for figure in figures {
         *hours.entry(figure.at.micros().div_euclid(HOUR) * HOUR).or_insert(0.0) += figure.value;
@@ -149,22 +156,45 @@ fn highest(figures: &[Figure]) -> Vec<(Timestamp, f64)> {
 
 /// A line of sums by the hour for each label, the busiest first.
 fn by_label(figures: &[Figure]) -> Vec<Line> {
-    let mut labels: BTreeMap<&str, Vec<Figure>> = BTreeMap::new();
-    figures.iter().for_each(|it| labels.entry(&it.label).or_default().push(it.clone()));
-    let line =
-        |(label, figures): (&str, Vec<Figure>)| Line { name: label.to_owned(), points: by_hour(&figures) };
-    sorted(labels.into_iter().map(line).collect())
+    lines(figures, |some| by_hour(some.into_iter()))
 }
 
 /// A line for each label, the highest first.
 fn labelled(figures: &[Figure]) -> Vec<Line> {
-    let mut labels: BTreeMap<&str, Vec<(Timestamp, f64)>> = BTreeMap::new();
-    figures.iter().for_each(|it| labels.entry(&it.label).or_default().push((it.at, it.value)));
-    sorted(labels.into_iter().map(|(label, points)| Line { name: label.to_owned(), points }).collect())
+    lines(figures, |some| some.into_iter().map(|it| (it.at, it.value)).collect())
 }
 
-fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
+/// A line for each label, that of most first. The whole is no line of its own beside them.
+fn lines(figures: &[Figure], points: impl Fn(Vec<&Figure>) -> Vec<(Timestamp, f64)>) -> Vec<Line> {
+    let mut labels: BTreeMap<&str, Vec<&Figure>> = BTreeMap::new();
+    for figure in figures.iter().filter(|it| !it.label.is_empty()) {
+        labels.entry(&figure.label).or_default().push(figure);
+    }
+    let line = |(label, some): (&str, Vec<&Figure>)| Line { name: label.to_owned(), points: points(some) };
+    let mut lines: Vec<Line> = labels.into_iter().map(line).collect();
     let sum = |line: &Line| line.points.iter().map(|it| it.1).sum::<f64>();
     lines.sort_by(|one, other| sum(other).total_cmp(&sum(one)));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_is_not_counted_again_with_its_parts() {
+        let figure = |label: &str, minute: i64, value: f64| Figure {
+            label: label.to_owned(),
+            at: Timestamp::from_micros(minute * 60_000_000),
+            value,
+        };
+        let all = [figure("", 0, 3.0), figure("osci", 0, 1.0), figure("unna", 0, 2.0), figure("", 1, 1.0)];
+        let one = [figure("osci", 0, 1.0), figure("osci", 59, 2.0), figure("osci", 60, 5.0)];
+        assert_eq!(by_hour(whole(&all)), [(Timestamp::from_micros(0), 4.0)]);
+        let hours = [(Timestamp::from_micros(0), 3.0), (Timestamp::from_micros(HOUR), 5.0)];
+        assert_eq!(by_hour(whole(&one)), hours);
+        let names: Vec<String> = by_label(&all).into_iter().map(|it| it.name).collect();
+        assert_eq!(names, ["unna", "osci"]);
+        assert_eq!(labelled(&all).len(), 2);
+    }
 }

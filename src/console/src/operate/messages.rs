@@ -113,7 +113,7 @@ fn search(look: &Look, asked: &Asked) -> Markup {
 }
 
 fn filters(look: &Look, asked: &Asked) -> Markup {
-    let all = look.of_two("alle", "all");
+    let all = Some(look.of_two("alle", "all"));
     let directions = [("in", Direction::In), ("out", Direction::Out)];
     let directions = directions.map(|(name, it)| (name.to_owned(), labels::direction(look, it))).into_iter();
     let states = labels::STATES.iter().map(|it| (it.name().to_owned(), labels::state(look, *it)));
@@ -153,6 +153,8 @@ async fn rules(console: &Console, look: &Look, visit: &Visit, asked: &Asked) -> 
     if !is_parked {
         return html! {};
     }
+    // The counts know the partner alone: what they lead to is about the same messages, whatever else the list is filtered by.
+    let asked = asked.only("partner");
     let filter = ClarificationFilter {
         partner: asked.get("partner").map(str::to_owned),
         ..ClarificationFilter::default()

@@ -129,11 +129,11 @@ fn finding_in_words(look: &Look, finding: &Finding) -> Markup {
     }
 }
 
-/// A field of a filter that offers values.
+/// A field of a filter that offers values, and first `all` of them if that may be chosen.
 pub(crate) fn choice<'a>(
     name: &str,
     label: &str,
-    all: &str,
+    all: Option<&str>,
     chosen: &str,
     options: impl Iterator<Item = (String, &'a str)>,
 ) -> Markup {
@@ -141,7 +141,7 @@ pub(crate) fn choice<'a>(
         div {
             label for={ "filter-" (name) } { (label) }
             select id={ "filter-" (name) } name=(name) {
-                option value="" { (all) }
+                @if let Some(all) = all { option value="" { (all) } }
                 @for (value, shown) in options {
                     option value=(value) selected[value == chosen] { (shown) }
                 }
