@@ -9,12 +9,12 @@ use model::adapter::Descriptor;
 use model::rights::Action;
 
 use super::ask::{Asked, PathId};
-use super::{labels, messages, partners, show};
+use super::{labels, messages, partners, show, trial};
 use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
-use crate::workshop::Found;
+use crate::workshop::{About, Found};
 
 /// Deliveries of a page.
 const PAGE: u32 = 50;
@@ -166,8 +166,7 @@ pub(super) async fn check(
             Err(error) => Found::Failed(error.code().to_owned()),
         }
     };
-    let begun = console.tries.begin(&visit.caller, "adapters", console.broker.now(), work);
-    look.onward(&format!("/tries/{begun}"))
+    trial::begin(&console, &look, &visit, About::Adapters, work)
 }
 
 /// What came of asking all adapters.

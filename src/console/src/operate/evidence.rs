@@ -12,20 +12,19 @@ use axum::response::{IntoResponse, Response};
 use broker::{ChainReport, Page, RecordFilter};
 use futures::{StreamExt, stream};
 use maud::{Markup, html};
-use model::rights::Action;
 use model::{Id, Record, RecordKind, Timestamp};
 use seal::bundle::{Report, Trust, verify_with};
 use seal::evidence_key::EvidencePublicKey;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::ask::Asked;
-use super::show;
+use super::{show, trial};
 use crate::Console;
 use crate::file_form::FileForm;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
-use crate::workshop::Found;
+use crate::workshop::{About, Found};
 
 /// Cases and case files that one Aktenzeichen finds.
 const MOST_FOUND: u32 = 20;
@@ -283,9 +282,6 @@ pub(super) async fn check(
     Extension(visit): Extension<Visit>,
     _: Form,
 ) -> Response {
-    if let Err(error) = visit.caller.may(Action::ReadEvidence) {
-        return page::failed(&look, &error.into());
-    }
     let (broker, caller) = (console.broker.clone(), visit.caller.clone());
     let work = async move {
         match broker.check_chain(&caller, None).await {
@@ -293,8 +289,7 @@ pub(super) async fn check(
             Err(error) => Found::Failed(error.code().to_owned()),
         }
     };
-    let begun = console.tries.begin(&visit.caller, "chain", console.broker.now(), work);
-    look.onward(&format!("/tries/{begun}"))
+    trial::begin(&console, &look, &visit, About::Chain, work)
 }
 
 /// What came of checking the chain.

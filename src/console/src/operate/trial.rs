@@ -2,6 +2,7 @@
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use broker::{Checked, Wanted};
 use maud::{Markup, html};
@@ -16,7 +17,7 @@ use crate::file_form::FileForm;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
-use crate::workshop::{Check, Found, Try};
+use crate::workshop::{About, Check, Found, Try};
 
 /// The forms on the page of a partner.
 pub(super) fn forms(console: &Console, look: &Look, visit: &Visit, known: &Known) -> Markup {
@@ -84,9 +85,23 @@ pub(super) async fn test(
     };
     let from: Option<Authority> = form.given("from").and_then(|key| key.parse().ok());
     let (workshop, caller) = (console.workshop.clone(), visit.caller.clone());
+    let about = About::Partner { name: known.name, from: from.clone() };
     let work = async move { Found::Partner(workshop.try_partner(&caller, from.as_ref(), &authority).await) };
-    let begun = console.tries.begin(&visit.caller, &known.name, console.broker.now(), work);
-    look.onward(&format!("/tries/{begun}"))
+    begin(&console, &look, &visit, about, work)
+}
+
+/// Begins long work, and goes on to the page of its outcome.
+pub(super) fn begin(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    about: About,
+    work: impl Future<Output = Found> + Send + 'static,
+) -> Response {
+    match console.tries.begin(&visit.caller, about, console.broker.now(), work) {
+        Ok(begun) => look.onward(&format!("/tries/{begun}")),
+        Err(error) => page::failed(look, &error),
+    }
 }
 
 /// `POST /console/partners/{id}/dry-run`.
@@ -200,7 +215,7 @@ pub(super) async fn one(
     PathId(id): PathId,
     asked: Asked,
 ) -> Response {
-    let Some(found) = console.tries.get(&visit.caller, id) else { return page::missing(&look) };
+    let Some(found) = console.tries.get(&visit.caller, id) else { return forgotten(&look) };
     let body = outcome(&console, &look, &found);
     if asked.get("part").is_some() {
         return page::part(&look, &body);
@@ -208,12 +223,27 @@ pub(super) async fn one(
     page::page(&look, &title(&look, &found), &body)
 }
 
+/// The outcome is no longer known, or not to this node.
+fn forgotten(look: &Look) -> Response {
+    let title = look.of_two("Dieses Ergebnis ist nicht (mehr) da", "This outcome is not here (any more)");
+    page::with_status(
+        look,
+        StatusCode::NOT_FOUND,
+        title,
+        &html! { p { (look.of_two(
+            "Ergebnisse von Prüfungen merkt sich nur der Knoten, der geprüft hat, und nur für kurze Zeit. Beginnen Sie die Prüfung noch \
+             einmal; das ändert nichts am Betrieb.",
+            "Outcomes are remembered by the node that tested alone, and for a short time. Begin the test again; it changes nothing.",
+        )) } },
+    )
+}
+
 fn title(look: &Look, found: &Try) -> String {
-    match found.about.as_str() {
-        "packs" => look.of_two("Schemas prüfen", "Compile the schemas").to_owned(),
-        "chain" => look.of_two("Beweiskette prüfen", "Check the chain of evidence").to_owned(),
-        "adapters" => look.of_two("Adapter prüfen", "Test the adapters").to_owned(),
-        name => format!("{} {name}", look.of_two("Verbindung zu", "Connection to")),
+    match &found.about {
+        About::Packs => look.of_two("Schemas prüfen", "Compile the schemas").to_owned(),
+        About::Chain => look.of_two("Beweiskette prüfen", "Check the chain of evidence").to_owned(),
+        About::Adapters => look.of_two("Adapter prüfen", "Test the adapters").to_owned(),
+        About::Partner { name, .. } => format!("{} {name}", look.of_two("Verbindung zu", "Connection to")),
     }
 }
 
