@@ -88,12 +88,24 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets values before `first`, and of those before `coarse` all but the first of each hour.
+    /// Forgets values before `first`, and of those before `coarse` all but the first of each hour. Where values are counts, the first becomes
+    /// the sum of its hour.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn thin_figures(&self, first: Timestamp, coarse: Timestamp) -> Result<(), Error> {
         let old = Step::new("DELETE FROM figure WHERE at < $1", vec![first.into()], "figure", Expect::Any);
+        let sums = Step::new(
+            "UPDATE figure SET value = (SELECT CAST(sum(one.value) AS BIGINT) FROM figure AS one \
+             WHERE one.tenant = figure.tenant AND one.series = figure.series AND one.label = figure.label \
+             AND one.at >= figure.at AND one.at < figure.at - figure.at % $3 + $3 AND one.at < $1) \
+             WHERE series IN ('messages.in', 'messages.out') AND at < $1 AND at >= $2 AND NOT EXISTS (SELECT 1 FROM figure AS before \
+             WHERE before.tenant = figure.tenant AND before.series = figure.series AND before.label = figure.label \
+             AND before.at < figure.at AND before.at >= figure.at - figure.at % $3)",
+            vec![coarse.into(), Timestamp::from_micros(coarse.micros() - 30 * HOUR).into(), HOUR.into()],
+            "figure",
+            Expect::Any,
+        );
         let hours = Step::new(
             "DELETE FROM figure WHERE at < $1 AND at >= $2 AND EXISTS (SELECT 1 FROM figure AS before \
              WHERE before.tenant = figure.tenant AND before.series = figure.series AND before.label = figure.label \
@@ -102,11 +114,12 @@ impl Store {
             "figure",
             Expect::Any,
         );
-        self.db().commit(Unit::Steps(vec![old, hours])).await?;
+        self.db().commit(Unit::Steps(vec![old, sums, hours])).await?;
         Ok(())
     }
 
-    /// Values of a series from a time on until before another, of a tenant and of the whole house, in the order of time.
+    /// Values of a series from a time on until before another, of a tenant and of the whole house, in the order of time; if there are too many,
+    /// the newest.
     ///
     /// # Errors
     /// If the database fails.
@@ -123,7 +136,7 @@ impl Store {
             .and("series =", series)
             .and("at >=", from)
             .and("at <", to)
-            .sql(" ORDER BY at, label LIMIT ")
+            .sql(" ORDER BY at DESC, label LIMIT ")
             .bind(MOST);
         let figure = |row: &Row| {
             Ok(FigureRow {
@@ -134,7 +147,7 @@ impl Store {
                 value: row.int(4)?,
             })
         };
-        self.db().read(select).await?.iter().map(figure).collect()
+        self.db().read(select).await?.iter().rev().map(figure).collect()
     }
 
     /// What the rules of alerts have seen.
