@@ -49,6 +49,8 @@ pub(crate) struct Look {
     pub(crate) office: String,
     /// Path and query of this page without its language, for the link to the other one.
     pub(crate) here: String,
+    /// Whether there is a page at this address; the answers to some forms have none, so they are not to be had in the other language.
+    pub(crate) has_address: bool,
 }
 
 impl Look {
@@ -63,6 +65,7 @@ impl Look {
             visit: None,
             office: console.settings.office.clone(),
             here,
+            has_address: true,
         }
     }
 
@@ -73,6 +76,7 @@ impl Look {
             visit: None,
             office: String::new(),
             here: BASE.to_owned(),
+            has_address: false,
         })
     }
 
@@ -182,8 +186,10 @@ fn header(look: &Look) -> Markup {
         header {
             a.house href=(look.to("/")) { strong { "Amtsbote" } " " span { (look.office) } }
             nav aria-label=(words.of("Sprache und Konto", "Language and account")) {
-                a hreflang=(other.tag()) lang=(other.tag()) href={ (look.here) (sign) "lang=" (other.tag()) } {
-                    (other.of("Deutsch", "English"))
+                @if look.has_address {
+                    a hreflang=(other.tag()) lang=(other.tag()) href={ (look.here) (sign) "lang=" (other.tag()) } {
+                        (other.of("Deutsch", "English"))
+                    }
                 }
                 @if let Some(visit) = &look.visit {
                     a href=(look.to("/account")) { (visit.name) }

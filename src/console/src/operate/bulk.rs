@@ -35,7 +35,7 @@ pub(super) async fn dry_run(
     };
     page::page(
         &look,
-        look.of_two("Viele erneut versuchen", "Try many again"),
+        look.of_two("Gesammelt erneut versuchen", "Try many again"),
         &html! {
             form.filter method="get" {
                 input type="hidden" name="lang" value=(look.words.tag());
@@ -114,7 +114,7 @@ pub(super) async fn progress(
     if asked.get("part").is_some() {
         return page::part(&look, &body);
     }
-    page::page(&look, look.of_two("Viele erneut versuchen", "Try many again"), &body)
+    page::page(&look, look.of_two("Gesammelt erneut versuchen", "Try many again"), &body)
 }
 
 fn shown(look: &Look, state: &RedriveState) -> Markup {

@@ -87,7 +87,7 @@ fn head(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Mar
                 dd { (show::partner(console, tenant, message.authority.as_str())) }
                 dt { (look.of_two("Einheit, Leistung", "Unit, service")) }
                 dd { (message.unit) @if let Some(service) = &message.public_service { " · " (service) } }
-                dt { (look.of_two("Eingang", "Came")) } dd { (show::when(look, message.received_at)) }
+                dt { (look.of_two("Angenommen", "Taken in")) } dd { (show::when(look, message.received_at)) }
                 dt { (look.of_two("Zuletzt geändert", "Changed last")) } dd { (show::when(look, message.updated_at)) }
                 @if let Some(payload) = &message.payload {
                     dt { (look.of_two("Größe", "Size")) } dd { (show::size(look, payload.size)) }
@@ -103,7 +103,7 @@ fn head(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Mar
                 }
                 @if let Some(forwarding) = &message.forwarding {
                     @for from in &forwarding.from {
-                        dt { (look.of_two("War vorher bei", "Was before at")) }
+                        dt { (look.of_two("Zuvor bei", "Before at")) }
                         dd { (show::partner(console, tenant, from.as_str())) }
                     }
                     @if let Some(to) = &forwarding.to {

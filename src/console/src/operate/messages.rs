@@ -207,7 +207,7 @@ pub(super) fn table(console: &Console, look: &Look, visit: &Visit, items: &[Mess
             table {
                 caption.unseen { (look.of_two("Nachrichten", "Messages")) }
                 thead { tr {
-                    th scope="col" { (look.of_two("Eingang", "Came")) }
+                    th scope="col" { (look.of_two("Zeit", "Time")) }
                     th scope="col" { (look.of_two("Richtung", "Direction")) }
                     th scope="col" { "Partner" }
                     th scope="col" { (look.of_two("Art", "Kind")) }

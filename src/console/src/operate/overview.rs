@@ -263,7 +263,7 @@ fn certificates(console: &Console, look: &Look, visit: &Visit, now: Timestamp, s
         } @else {
             div.wide tabindex="0" role="region" aria-label=(look.of_two("Zertifikate", "Certificates")) { table {
                 thead { tr {
-                    th scope="col" { (look.of_two("Wessen", "Whose")) }
+                    th scope="col" { (look.of_two("Inhaber", "Whose")) }
                     th scope="col" { (look.of_two("Weg", "Way")) }
                     th scope="col" { (look.of_two("Ende", "Ends")) }
                     th scope="col" { (look.of_two("Noch", "Left")) }
@@ -292,7 +292,12 @@ pub(super) fn left(look: &Look, now: Timestamp, end: Timestamp) -> Markup {
     };
     html! {
         span class=(class) {
-            @if days < 0 { (look.of_two("abgelaufen", "ended")) } @else { (days) " " (look.of_two("Tage", "days")) }
+            @match days {
+                ..0 => (look.of_two("abgelaufen", "ended")),
+                0 => (look.of_two("heute", "today")),
+                1 => (look.of_two("1 Tag", "1 day")),
+                _ => { (days) " " (look.of_two("Tage", "days")) },
+            }
         }
     }
 }

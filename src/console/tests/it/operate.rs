@@ -269,6 +269,9 @@ async fn a_dry_run_reports_on_a_file_and_keeps_nothing() {
     bed.send("admin", "/partners/new", &fields).await.is(303);
     let shown = upload(&bed, "operator", "/partners/unna/dry-run", FORM, b"<who-knows/>").await.is(200);
     assert!(text(&shown).contains("message.unknown"), "{}", text(&shown));
+    // The answer to a form has no address: none is offered in the other language, and whoever goes there is told.
+    assert!(!text(&shown).contains("hreflang"), "{}", text(&shown));
+    assert!(text(&bed.see("operator", "/partners/unna/dry-run").await.is(404)).contains("<h1>"));
     upload(&bed, "operator", "/partners/unna/dry-run", "x", b"<who-knows/>").await.is(403);
     upload(&bed, "admin", "/partners/unna/dry-run", FORM, b"<who-knows/>").await.is(403);
     let messages = bed.gateway.call(&bed.token, Call::get("/messages")).await.is(200).json();
