@@ -60,7 +60,11 @@ pub(super) async fn list(
                 "Adapters connect the gateway with systems, mailboxes and services. Each other side has a lane of its own: if one is stuck, the \
                  others go on.",
             )) } }))
-            @if descriptors.is_empty() { (page::empty(look.of_two(
+            @if !caller.scope.is_whole() { p.soft { (look.of_two(
+                "Adapter gehören dem ganzen Haus. Sie sieht, wer für alle Einheiten zuständig ist.",
+                "Adapters belong to the whole house. Whoever is responsible for all units sees them.",
+            )) } }
+            @else if descriptors.is_empty() { (page::empty(look.of_two(
                 "Kein Adapter ist eingerichtet.",
                 "No adapter is configured.",
             ))) }
