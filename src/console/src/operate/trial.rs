@@ -268,11 +268,16 @@ fn outcome(console: &Console, look: &Look, found: &Try) -> Markup {
 
 fn checks_shown(console: &Console, look: &Look, checks: &[Check]) -> Markup {
     let well = !checks.is_empty() && checks.iter().all(|it| it.ok);
+    let goes = checks.iter().any(|it| it.what == "way" && it.ok);
     let now = console.broker.now();
     html! {
         @if well { (page::done(look.of_two(
             "Alles in Ordnung: Nachrichten können gehen.",
             "All is well: messages can go.",
+        ))) }
+        @else if goes { (page::alert(look.of_two(
+            "Ein Weg ist nutzbar, aber nicht alles ist in Ordnung. Was nicht stimmt, steht unten.",
+            "There is a way, but not all is well. What is wrong stands below.",
         ))) }
         @else { (page::alert(look.of_two(
             "So können keine Nachrichten gehen. Was nicht stimmt, steht unten.",
