@@ -61,10 +61,7 @@ pub(super) async fn figures(
             form.filter method="get" {
                 input type="hidden" name="lang" value=(look.words.tag());
                 (show::choice("span", look.of_two("Zeitraum", "Span"), None, chosen.0, spans))
-                (show::field("label", look.of_two(
-                    "Nur dieser Partner oder Adapter",
-                    "Only this partner or adapter",
-                ), "text", asked.text("label")))
+                (show::field("label", look.of_two("Partner oder Adapter", "Partner or adapter"), "text", asked.text("label")))
                 div.end { button.main type="submit" { (look.of_two("Anzeigen", "Show")) } }
             }
             (drawn)
@@ -100,24 +97,24 @@ async fn drawn(
     ];
     let busiest = by_label(&[came, went].concat());
     Ok(html! {
-        (chart(look, "through", look.of_two(
+        (chart(look, (from, to), "through", look.of_two(
             "Nachrichten je Stunde",
             "Messages per hour",
         ), look.of_two("Anzahl", "count"), &hourly))
-        (chart(look, "took", look.of_two(
+        (chart(look, (from, to), "took", look.of_two(
             "Von der Annahme bis zur Zustellung",
             "From acceptance to delivery",
         ), look.of_two("Sekunden", "seconds"), &took))
-        (chart(look, "parked", look.of_two("Klärungsfälle", "Need clarification"), look.of_two("Anzahl", "count"), &[one(look, &of("messages.parked"))]))
-        (chart(look, "oldest", look.of_two(
+        (chart(look, (from, to), "parked", look.of_two("Klärungsfälle", "Need clarification"), look.of_two("Anzahl", "count"), &[one(look, &of("messages.parked"))]))
+        (chart(look, (from, to), "oldest", look.of_two(
             "Älteste unzugestellte Nachricht",
             "Oldest undelivered message",
         ), look.of_two("Sekunden", "seconds"), &labelled(&of("messages.oldest"))))
-        (chart(look, "partners", look.of_two(
+        (chart(look, (from, to), "partners", look.of_two(
             "Nachrichten je Stunde und Partner",
             "Messages per hour and partner",
         ), look.of_two("Anzahl", "count"), &busiest))
-        (chart(look, "adapters", look.of_two(
+        (chart(look, (from, to), "adapters", look.of_two(
             "Adapter: wartende Meldungen",
             "Adapters: waiting deliveries",
         ), look.of_two("Anzahl", "count"), &labelled(&of("adapters.waiting"))))

@@ -339,14 +339,10 @@ fn who(console: &Console, look: &Look, tenant: &str, event: &Event) -> Markup {
             "person" => { (look.of_two(
                 "eine Person des Hauses ",
                 "a person of the house ",
-            )) span.code { (short(&actor.id)) } },
-            _ => { (look.of_two("System ", "system ")) span.code { (short(&actor.id)) } },
+            )) span.code { (show::short(&actor.id)) } },
+            _ => { (look.of_two("System ", "system ")) span.code { (show::short(&actor.id)) } },
         }
     }
-}
-
-fn short(id: &str) -> &str {
-    if id.len() == 36 { id.get(24..).unwrap_or(id) } else { id }
 }
 
 fn others(console: &Console, look: &Look, visit: &Visit, way: &MessageWay) -> Markup {

@@ -176,7 +176,7 @@ async fn rules(console: &Console, look: &Look, visit: &Visit, asked: &Asked) -> 
                     } }
                     tbody { @for count in &counts { tr {
                         td { (show::code(look, &count.rule)) }
-                        td { (labels::side(look, count.side)) }
+                        td.short { (labels::side(look, count.side)) }
                         td { (show::ago(look, now, count.oldest)) }
                         td.number {
                             a href=(look.to(&asked.with(PATH, "rule", Some(&count.rule)))) { (count.count) }

@@ -94,7 +94,6 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
                 "Old algorithms allowed",
             ), weak.len().to_string(), "/overview#weak").warn(!weak.is_empty()).shown(look))
         }
-        (machine(look, &standing, now))
         (stuck(look, now, &reasons))
         @if partners {
             (undelivered(console, look, visit, now, &outside))
@@ -115,6 +114,7 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
         } @else {
             ul { @for it in &weak { li { strong { (it.place) } ": " (it.algorithms) } } }
         }
+        (machine(look, &standing, now))
     })
 }
 
@@ -230,7 +230,7 @@ fn stuck(look: &Look, now: Timestamp, reasons: &[model::clarification::Clarifica
                 } }
                 tbody { @for reason in reasons { tr {
                     td { (show::code(look, &reason.rule)) }
-                    td { (labels::side(look, reason.side)) }
+                    td.short { (labels::side(look, reason.side)) }
                     td { (show::ago(look, now, reason.oldest)) }
                     td.number { a href=(path(&reason.rule)) { (reason.count) } }
                 } } }
@@ -273,7 +273,7 @@ fn certificates(console: &Console, look: &Look, visit: &Visit, now: Timestamp, s
                         (show::partner(console, tenant, it.authority.as_str()))
                         @if it.ours { " " span.state { (look.of_two("eigenes", "our own")) } }
                     }
-                    td { (labels::transport(look, it.transport)) }
+                    td.short { (labels::transport(look, it.transport)) }
                     td { (show::when(look, it.end)) }
                     td { (left(look, now, it.end)) }
                 } } }

@@ -118,7 +118,7 @@ fn shown_ways(look: &Look, now: Timestamp, ways: &[Way]) -> Markup {
                     th scope="col" { (look.of_two("Nutzbar", "Usable")) }
                 } }
                 tbody { @for (at, way) in ways.iter().enumerate() { tr {
-                    td { (labels::transport(look, way.reach.transport.name())) }
+                    td.short { (labels::transport(look, way.reach.transport.name())) }
                     td { (way.reach.reads.iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", ")) }
                     td.number { (show::size(look, way.reach.most_bytes)) }
                     td { @if let Some(end) = way.until { (show::when(look, end)) " " (overview::left(look, now, end)) } @else { "–" } }

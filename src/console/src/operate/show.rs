@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use model::message::{Finding, Report};
 use model::payment::day::german_clock;
-use model::{Authority, Message, MessageState, Timestamp, catalog};
+use model::{Authority, Id, Message, MessageState, Timestamp, catalog};
 use pages::Language;
 
 use super::labels;
@@ -80,8 +80,15 @@ pub(crate) fn kind(look: &Look, message: &Message) -> Markup {
 pub(crate) fn partner(console: &Console, tenant: &str, key: &str) -> Markup {
     match name_of(console, tenant, key) {
         Some(name) => html! { (name) " " span.code { (key) } },
+        // A system of the house that brings its messages itself.
+        None if key.parse::<Id>().is_ok() => html! { "System " span.code title=(key) { (short(key)) } },
         None => html! { span.code { (key) } },
     }
+}
+
+/// The end of an id, which tells it from its neighbours.
+pub(crate) fn short(id: &str) -> &str {
+    if id.len() == 36 { id.get(24..).unwrap_or(id) } else { id }
 }
 
 /// Name of an authority that the house or its configuration knows.
