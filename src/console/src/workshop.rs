@@ -129,8 +129,8 @@ pub(crate) enum Found {
 /// What long work is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum About {
-    /// The connection to a partner of this name, from an authority of the house.
-    Partner { name: String, from: Option<Authority> },
+    /// The connection to a partner, by the part of its address and its name, from an authority of the house.
+    Partner { id: String, name: String, from: Option<Authority> },
     /// All schemas.
     Packs,
     /// All adapters.
@@ -256,7 +256,7 @@ mod tests {
     async fn as_much_goes_on_as_is_remembered_and_what_breaks_says_so() {
         let (tries, now, operator) =
             (Tries::default(), Timestamp::default(), caller(Role::Operator, "soest"));
-        let about = |at: usize| About::Partner { name: at.to_string(), from: None };
+        let about = |at: usize| About::Partner { id: at.to_string(), name: String::new(), from: None };
         let broken = tries.begin(&operator, about(0), now, async { panic!("within a try") }).unwrap();
         let Found::Failed(code) = found(&tries, &operator, broken).await else { panic!("told as ended") };
         assert_eq!(code, Error::Internal.code());

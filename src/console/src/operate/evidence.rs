@@ -55,32 +55,38 @@ pub(super) async fn search(
                 "Everything that happens is sealed into a chain. A bundle holds all events of a case with their proofs; anybody can verify it \
                  without this gateway.",
             )) } }))
-            h2 { (look.of_two("Paket exportieren", "Export a bundle")) }
-            form.search method="get" role="search" {
-                input type="hidden" name="lang" value=(look.words.tag());
-                label for="q" { (look.of_two("Vorgang oder Akte", "Case or case file")) }
-                p.hint #q-hint { (look.of_two("Kennung oder Aktenzeichen", "Id or file reference")) }
-                div.beside-it {
-                    input #q type="search" name="q" value=(asked.text("q")) maxlength="200" aria-describedby="q-hint" autocomplete="off";
-                    button.main type="submit" { (look.of_two("Suchen", "Find")) }
+            div.card {
+                h2 { (look.of_two("Paket exportieren", "Export a bundle")) }
+                form.search method="get" role="search" {
+                    input type="hidden" name="lang" value=(look.words.tag());
+                    label for="q" { (look.of_two("Vorgang oder Akte", "Case or case file")) }
+                    p.hint #q-hint { (look.of_two("Kennung oder Aktenzeichen", "Id or file reference")) }
+                    div.beside-it {
+                        input #q type="search" name="q" value=(asked.text("q")) maxlength="200" aria-describedby="q-hint" autocomplete="off";
+                        button.main type="submit" { (look.of_two("Suchen", "Find")) }
+                    }
                 }
             }
             @if let Some(found) = &found { (choices(&look, found)) }
-            h2 { (look.of_two("Paket prüfen", "Verify a bundle")) }
-            form method="post" enctype="multipart/form-data" action=(look.to("/evidence/verify")) {
-                (look.form_token())
-                label for="bundle" { (look.of_two("Beweispaket (ZIP)", "Bundle (ZIP)")) }
-                input #bundle name="file" type="file" accept=".zip,application/zip" required;
-                button type="submit" { (look.of_two("Prüfen", "Verify")) }
+            div.card {
+                h2 { (look.of_two("Paket prüfen", "Verify a bundle")) }
+                form method="post" enctype="multipart/form-data" action=(look.to("/evidence/verify")) {
+                    (look.form_token())
+                    label for="bundle" { (look.of_two("Beweispaket (ZIP)", "Bundle (ZIP)")) }
+                    input #bundle name="file" type="file" accept=".zip,application/zip" required;
+                    button type="submit" { (look.of_two("Prüfen", "Verify")) }
+                }
             }
-            h2 { (look.of_two("Ganze Kette prüfen", "Check the whole chain")) }
-            p.hint { (look.of_two(
-                "Liest jede Zeile der Beweiskette dieses Mandanten. Das dauert je nach Bestand Minuten und stört den Betrieb nicht.",
-                "Reads every row of this tenant's chain. It takes minutes, depending on how much there is, and disturbs nobody.",
-            )) }
-            form method="post" action=(look.to("/evidence/check")) {
-                (look.form_token())
-                button type="submit" { (look.of_two("Kette prüfen", "Check the chain")) }
+            div.card {
+                h2 { (look.of_two("Ganze Kette prüfen", "Check the whole chain")) }
+                p.hint { (look.of_two(
+                    "Liest jede Zeile der Beweiskette dieses Mandanten. Das dauert je nach Bestand Minuten und stört den Betrieb nicht.",
+                    "Reads every row of this tenant's chain. It takes minutes, depending on how much there is, and disturbs nobody.",
+                )) }
+                form method="post" action=(look.to("/evidence/check")) {
+                    (look.form_token())
+                    button type="submit" { (look.of_two("Kette prüfen", "Check the chain")) }
+                }
             }
         },
     )

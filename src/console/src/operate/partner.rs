@@ -140,7 +140,7 @@ fn change(console: &Console, look: &Look, visit: &Visit, known: &Known) -> Marku
     html! {
         h2 { (look.of_two("Eintrag", "Entry")) }
         @match (&known.kept, known.source) {
-            (Some(kept), _) if manages => (form(look, Some(kept), &Fields::of(kept), None, console.broker.four_eyes())),
+            (Some(kept), _) if manages => div.card { (form(look, Some(kept), &Fields::of(kept), None, console.broker.four_eyes())) },
             (Some(_), _) => p.soft { (look.of_two(
                 "Ändern darf, wer die Rolle Administration hat.",
                 "Whoever has the role of an administrator may change it.",

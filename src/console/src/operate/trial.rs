@@ -85,7 +85,7 @@ pub(super) async fn test(
     };
     let from: Option<Authority> = form.given("from").and_then(|key| key.parse().ok());
     let (workshop, caller) = (console.workshop.clone(), visit.caller.clone());
-    let about = About::Partner { name: known.name, from: from.clone() };
+    let about = About::Partner { id: known.id, name: known.name, from: from.clone() };
     let work = async move { Found::Partner(workshop.try_partner(&caller, from.as_ref(), &authority).await) };
     begin(&console, &look, &visit, about, work)
 }
@@ -193,11 +193,12 @@ fn judged(look: &Look, known: &Known, checked: &Checked, ways: &[Way], bytes: u6
         h2 { (look.of_two("Befunde", "Findings")) }
         @if checked.report.findings.is_empty() { p.soft { (look.of_two("Keine.", "None.")) } }
         @else { (show::report(look, &checked.report)) }
-        p { a href=(look.to(&format!("/partners/{}", known.id))) { (look.of_two(
-            "Zurück zum Partner",
-            "Back to the partner",
-        )) } }
+        (back(look, &known.id))
     }
+}
+
+fn back(look: &Look, id: &str) -> Markup {
+    html! { p { a href=(look.to(&format!("/partners/{id}"))) { (look.of_two("Zurück zum Partner", "Back to the partner")) } } }
 }
 
 fn no_way(look: &Look, ways: &[Way]) -> Markup {
@@ -258,7 +259,10 @@ fn outcome(console: &Console, look: &Look, found: &Try) -> Markup {
                 p { a href=(look.to(&path)) { (look.of_two("Neu laden", "Reload")) } }
             }
         },
-        Found::Partner(checks) => checks_shown(console, look, checks),
+        Found::Partner(checks) => html! {
+            (checks_shown(console, look, checks))
+            @if let About::Partner { id, .. } = &found.about { (back(look, id)) }
+        },
         Found::Packs(faults) => schemas::faults(look, faults),
         Found::Adapters(states) => adapters::states(look, states),
         Found::Chain(report) => evidence::chain(look, report),
