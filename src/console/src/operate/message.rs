@@ -42,6 +42,12 @@ pub(super) async fn one(
         &title,
         &html! {
             (was_done(&look, &asked))
+            (page::help(&look, &html! { p { (look.of_two(
+                "Oben steht, was die Nachricht ist und was Sie tun können, darunter ihr Verlauf über alle Stationen: auch Antworten und andere \
+                 Nachrichten desselben Austauschs. Ihren Inhalt sieht der Betrieb nur mit Freigabe einer zweiten Person.",
+                "At the top stands what the message is and what you may do, below it its course over all hops, with replies and other messages \
+                 of the same exchange. Operators see its content only if a second person releases it.",
+            )) } }))
             (head(&console, &look, &visit, message))
             (findings(&look, message))
             (acts(&console, &look, &visit, message))

@@ -71,6 +71,12 @@ pub(super) async fn one(
                 ))),
                 _ => {}
             }
+            (page::help(&look, &html! { p { (look.of_two(
+                "Wege werden von oben nach unten versucht; benutzt wird der erste, der nutzbar ist. Scheitert die Zustellung wiederholt, wird \
+                 sie unterbrochen und von selbst wieder aufgenommen.",
+                "Ways are looked at from the top; the first that is usable is used. If deliveries fail repeatedly, they are interrupted, and \
+                 taken up again without your help.",
+            )) } }))
             div.card { dl {
                 @if let Some(key) = &known.authority { dt { (look.of_two("Behörde", "Authority")) } dd.code { (key) } }
                 dt { (look.of_two("Quelle", "Source")) } dd { (known.source.name(&look)) }
