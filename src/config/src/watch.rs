@@ -121,6 +121,11 @@ impl Config {
         let place = Place::key(&format!("alert[{index}].webhook_secret"));
         Ok(read_secret(reference, place)?.trim_end_matches(['\r', '\n']).to_owned())
     }
+
+    /// That the webhook of the rule at `index` cannot be called, and why.
+    pub fn alert_refused(&self, index: usize, why: &str) -> Error {
+        Error::Value(Place::key(&format!("alert[{index}].webhook")), why.to_owned())
+    }
 }
 
 impl Check<'_> {

@@ -179,9 +179,9 @@ fn places(look: &Look, form: &Form, found: &PersonFound, may_erase: bool) -> Mar
                     h3 { (look.of_two("Löschen", "Erase")) }
                     p.hint { (look.of_two(
                         "Gelöscht wird in Akten, deren Frist abgelaufen ist. Mit einem Grund auch in anderen, wenn eine Einwilligung \
-                         widerrufen wurde. Was bleiben muss, wird genannt.",
+                         widerrufen wurde. Was bleiben muss, wird genannt. Der Grund steht im Protokoll: nennen Sie darin keine Namen.",
                         "The person is erased from records whose time is over; with a reason also from others, if consent was withdrawn. \
-                         What has to stay is named.",
+                         What has to stay is named. The reason stands in the audit log: name nobody in it.",
                     )) }
                     p {
                         label for="withdrawn" { (look.of_two("Einwilligung widerrufen, Grund", "Consent withdrawn, reason")) }

@@ -58,7 +58,7 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
         }
         (due(&look, &plan))
         (kept(&look, &plan.kept))
-        (all_runs(&look, &runs))
+        (all_runs(&look, &runs, caller.scope.is_whole()))
         (all_held(&look, &held))
     };
     page::page(&look, look.of_two("Aufbewahrung und Löschung", "Retention and deletion"), &body)
@@ -176,7 +176,8 @@ fn kept(look: &Look, all: &[RetentionKept]) -> Markup {
     }
 }
 
-fn all_runs(look: &Look, runs: &[RetentionRun]) -> Markup {
+/// Proofs name what was deleted in all units: they are for those who look after the whole tenant.
+fn all_runs(look: &Look, runs: &[RetentionRun], is_whole: bool) -> Markup {
     html! {
         section aria-labelledby="runs" {
             h2 #runs { (look.of_two("Läufe", "Runs")) }
@@ -197,7 +198,7 @@ fn all_runs(look: &Look, runs: &[RetentionRun]) -> Markup {
                             None => { span.state { (look.of_two("läuft", "under way")) } }
                         } }
                         td.number { (run.deleted) }
-                        td { @if run.ended_at.is_some() {
+                        td { @if run.ended_at.is_some() && is_whole {
                             a href=(look.to(&format!("/retention/runs/{}/proof", run.id))) download {
                                 (look.of_two("Nachweis laden", "Load the proof")) " " (moment(look, run.started_at))
                             }
