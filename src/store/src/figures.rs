@@ -96,25 +96,43 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets values before `first`, and of those before `coarse` all but the first of each hour.
+    /// Forgets values before `first`, and puts those before `coarse` together to one for each hour: counts of a minute are added up, of
+    /// the rest the highest stays.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn thin_figures(&self, first: Timestamp, coarse: Timestamp) -> Result<(), Error> {
         let old = Step::new("DELETE FROM figure WHERE at < $1", vec![first.into()], "figure", Expect::Any);
+        // Whole hours: each is put together from its own first value on.
+        let from = coarse.micros() - 30 * HOUR;
+        let from = Timestamp::from_micros(from - from.rem_euclid(HOUR));
+        let args = || vec![coarse.into(), from.into(), HOUR.into()];
+        let together = Step::new(
+            "UPDATE figure SET value = (SELECT CAST(CASE WHEN figure.series IN ('messages.in', 'messages.out') \
+             THEN sum(it.value) ELSE max(it.value) END AS BIGINT) FROM figure AS it \
+             WHERE it.tenant = figure.tenant AND it.series = figure.series AND it.label = figure.label \
+             AND it.at >= figure.at AND it.at < figure.at - figure.at % $3 + $3 AND it.at < $1) \
+             WHERE at < $1 AND at >= $2 AND NOT EXISTS (SELECT 1 FROM figure AS before \
+             WHERE before.tenant = figure.tenant AND before.series = figure.series AND before.label = figure.label \
+             AND before.at < figure.at AND before.at >= figure.at - figure.at % $3)",
+            args(),
+            "figure",
+            Expect::Any,
+        );
         let hours = Step::new(
             "DELETE FROM figure WHERE at < $1 AND at >= $2 AND EXISTS (SELECT 1 FROM figure AS before \
              WHERE before.tenant = figure.tenant AND before.series = figure.series AND before.label = figure.label \
              AND before.at < figure.at AND before.at >= figure.at - figure.at % $3)",
-            vec![coarse.into(), Timestamp::from_micros(coarse.micros() - 30 * HOUR).into(), HOUR.into()],
+            args(),
             "figure",
             Expect::Any,
         );
-        self.db().commit(Unit::Steps(vec![old, hours])).await?;
+        self.db().commit(Unit::Steps(vec![old, together, hours])).await?;
         Ok(())
     }
 
-    /// Values of a series from a time on until before another, of a tenant and of the whole house, in the order of time.
+    /// Values of a series from a time on until before another, of a tenant and of the whole house, in the order of time; of too many the
+    /// newest.
     ///
     /// # Errors
     /// If the database fails.
@@ -131,7 +149,7 @@ impl Store {
             .and("series =", series)
             .and("at >=", from)
             .and("at <", to)
-            .sql(" ORDER BY at, label LIMIT ")
+            .sql(" ORDER BY at DESC, label DESC LIMIT ")
             .bind(MOST);
         let figure = |row: &Row| {
             Ok(FigureRow {
@@ -142,7 +160,7 @@ impl Store {
                 value: row.int(4)?,
             })
         };
-        self.db().read(select).await?.iter().map(figure).collect()
+        self.db().read(select).await?.iter().rev().map(figure).collect()
     }
 
     /// What the rules of alerts have seen.
