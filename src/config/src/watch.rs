@@ -169,6 +169,11 @@ impl Check<'_> {
         if rule.above.is_none() && rule.below.is_none() {
             return wrong("above", "expected a limit: above or below");
         }
+        for (name, limit) in [("above", rule.above), ("below", rule.below)] {
+            if limit.is_some_and(|limit| !limit.is_finite()) {
+                return wrong(name, "expected a number");
+            }
+        }
         self.note(self.number(&format!("{key}.for_minutes"), rule.for_minutes.into(), 0, 10_080));
         self.note(self.number(&format!("{key}.repeat_hours"), rule.repeat_hours.unwrap_or(1).into(), 1, 744));
         let is_address = |to: &String| {
