@@ -207,7 +207,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Events of a record that say something of these parties, by their ids. Those that erased somebody hold nothing of them.
+    /// Events of a record that say something of these parties, by their ids; also one that erased somebody else and holds these.
     async fn events_naming(
         &self,
         scope: &Scope,
