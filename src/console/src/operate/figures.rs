@@ -87,15 +87,15 @@ async fn drawn(
     let mut of = |series: &str| found.remove(series).unwrap_or_default();
     let (came, went) = (of("messages.in"), of("messages.out"));
     let hourly = [
-        Line { name: look.of_two("Eingang", "in").to_owned(), points: by_hour(whole(&came)) },
-        Line { name: look.of_two("Ausgang", "out").to_owned(), points: by_hour(whole(&went)) },
+        Line { name: look.of_two("Eingang", "in").to_owned(), points: by_hour(&whole(&came)) },
+        Line { name: look.of_two("Ausgang", "out").to_owned(), points: by_hour(&whole(&went)) },
     ];
     let (half, most) = (of("delivery.p50"), of("delivery.p95"));
     let took = [
         Line { name: look.of_two("Hälfte (p50)", "half (p50)").to_owned(), points: highest(&half) },
         Line { name: look.of_two("fast alle (p95)", "nearly all (p95)").to_owned(), points: highest(&most) },
     ];
-    let busiest = by_label(&[came, went].concat());
+    let busiest = by_label(look, &[came, went].concat());
     Ok(html! {
         (chart(look, (from, to), "through", look.of_two(
             "Nachrichten je Stunde",
@@ -109,7 +109,7 @@ async fn drawn(
         (chart(look, (from, to), "oldest", look.of_two(
             "Älteste unzugestellte Nachricht",
             "Oldest undelivered message",
-        ), look.of_two("Sekunden", "seconds"), &labelled(&of("messages.oldest"))))
+        ), look.of_two("Sekunden", "seconds"), &labelled(look, &of("messages.oldest"))))
         (chart(look, (from, to), "partners", look.of_two(
             "Nachrichten je Stunde und Partner",
             "Messages per hour and partner",
@@ -117,7 +117,7 @@ async fn drawn(
         (chart(look, (from, to), "adapters", look.of_two(
             "Adapter: wartende Meldungen",
             "Adapters: waiting deliveries",
-        ), look.of_two("Anzahl", "count"), &labelled(&of("adapters.waiting"))))
+        ), look.of_two("Anzahl", "count"), &labelled(look, &of("adapters.waiting"))))
     })
 }
 
@@ -125,15 +125,14 @@ fn one(look: &Look, figures: &[Figure]) -> Line {
     Line { name: look.of_two("Anzahl", "count").to_owned(), points: highest(figures) }
 }
 
-/// Those of the whole, which have no label; if none are there, since a label was asked for, those of all labels. Never both: the whole is the
-/// sum of its labels.
-fn whole(figures: &[Figure]) -> impl Iterator<Item = &Figure> {
-    let only_whole = figures.iter().any(|it| it.label.is_empty());
-    figures.iter().filter(move |it| it.label.is_empty() == only_whole)
+/// Those of the whole, which has no label; where a partner is chosen, those of the partner.
+fn whole(figures: &[Figure]) -> Vec<Figure> {
+    let of_all = figures.iter().any(|it| it.label.is_empty());
+    figures.iter().filter(|it| it.label.is_empty() == of_all).cloned().collect()
 }
 
 /// The sum for each hour.
-fn by_hour<'a>(figures: impl Iterator<Item = &'a Figure>) -> Vec<(Timestamp, f64)> {
+fn by_hour(figures: &[Figure]) -> Vec<(Timestamp, f64)> {
     let mut hours = BTreeMap::new();
     for figure in figures {
         *hours.entry(figure.at.micros().div_euclid(HOUR) * HOUR).or_insert(0.0) += figure.value;
@@ -152,23 +151,29 @@ fn highest(figures: &[Figure]) -> Vec<(Timestamp, f64)> {
 }
 
 /// A line of sums by the hour for each label, the busiest first.
-fn by_label(figures: &[Figure]) -> Vec<Line> {
-    lines(figures, |some| by_hour(some.into_iter()))
+fn by_label(look: &Look, figures: &[Figure]) -> Vec<Line> {
+    let line = |(name, figures): (String, Vec<Figure>)| Line { name, points: by_hour(&figures) };
+    sorted(parted(look, figures).into_iter().map(line).collect())
 }
 
 /// A line for each label, the highest first.
-fn labelled(figures: &[Figure]) -> Vec<Line> {
-    lines(figures, |some| some.into_iter().map(|it| (it.at, it.value)).collect())
+fn labelled(look: &Look, figures: &[Figure]) -> Vec<Line> {
+    let points = |figures: Vec<Figure>| figures.iter().map(|it| (it.at, it.value)).collect();
+    let line = |(name, figures)| Line { name, points: points(figures) };
+    sorted(parted(look, figures).into_iter().map(line).collect())
 }
 
-/// A line for each label, that of most first. The whole is no line of its own beside them.
-fn lines(figures: &[Figure], points: impl Fn(Vec<&Figure>) -> Vec<(Timestamp, f64)>) -> Vec<Line> {
-    let mut labels: BTreeMap<&str, Vec<&Figure>> = BTreeMap::new();
-    for figure in figures.iter().filter(|it| !it.label.is_empty()) {
-        labels.entry(&figure.label).or_default().push(figure);
+/// By label; the whole only where there is nothing else.
+fn parted(look: &Look, figures: &[Figure]) -> BTreeMap<String, Vec<Figure>> {
+    let mut labels: BTreeMap<String, Vec<Figure>> = BTreeMap::new();
+    figures.iter().for_each(|it| labels.entry(it.label.clone()).or_default().push(it.clone()));
+    if let Some(all) = labels.remove("").filter(|_| labels.is_empty()) {
+        labels.insert(look.of_two("alle", "all").to_owned(), all);
     }
-    let line = |(label, some): (&str, Vec<&Figure>)| Line { name: label.to_owned(), points: points(some) };
-    let mut lines: Vec<Line> = labels.into_iter().map(line).collect();
+    labels
+}
+
+fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
     let sum = |line: &Line| line.points.iter().map(|it| it.1).sum::<f64>();
     lines.sort_by(|one, other| sum(other).total_cmp(&sum(one)));
     lines
@@ -179,19 +184,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_whole_is_not_counted_again_with_its_parts() {
-        let figure = |label: &str, minute: i64, value: f64| Figure {
-            label: label.to_owned(),
-            at: Timestamp::from_micros(minute * 60_000_000),
-            value,
-        };
-        let all = [figure("", 0, 3.0), figure("osci", 0, 1.0), figure("unna", 0, 2.0), figure("", 1, 1.0)];
-        let one = [figure("osci", 0, 1.0), figure("osci", 59, 2.0), figure("osci", 60, 5.0)];
-        assert_eq!(by_hour(whole(&all)), [(Timestamp::from_micros(0), 4.0)]);
-        let hours = [(Timestamp::from_micros(0), 3.0), (Timestamp::from_micros(HOUR), 5.0)];
-        assert_eq!(by_hour(whole(&one)), hours);
-        let names: Vec<String> = by_label(&all).into_iter().map(|it| it.name).collect();
-        assert_eq!(names, ["unna", "osci"]);
-        assert_eq!(labelled(&all).len(), 2);
+    fn messages_of_a_partner_are_not_counted_twice() {
+        let figure =
+            |label: &str, value| Figure { label: label.to_owned(), at: Timestamp::from_micros(HOUR), value };
+        let both = [figure("", 3.0), figure("dbs:060010001", 2.0), figure("other", 1.0)];
+        assert_eq!(by_hour(&whole(&both)), [(Timestamp::from_micros(HOUR), 3.0)]);
+        assert_eq!(by_hour(&whole(&both[1..2])), [(Timestamp::from_micros(HOUR), 2.0)]);
     }
 }
