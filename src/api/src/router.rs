@@ -55,9 +55,10 @@ fn collect(routes: Vec<Route>) -> Router<Api> {
 /// looked for, so the answer does not depend on what there is.
 async fn with_right(action: Action, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>();
-    match caller.map_or(Err(model::Error::Forbidden), |caller| caller.may(action)) {
-        Ok(_) => next.run(request).await,
-        Err(error) => Problem::from(broker::Error::from(error)).into_response(),
+    let may = caller.map_or(Err(model::Error::Forbidden), |caller| caller.may(action).map(|_| ()));
+    match may {
+        Ok(()) => next.run(request).await,
+        Err(error) => Problem::from(error).into_response(),
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
-use broker::NewUser;
+use broker::{Broker, NewUser, User};
 use console::{BASE, Console, Needs, Recognise, Route, Settings, Visit};
 use futures::StreamExt;
 use model::ids::derived_id;
@@ -104,8 +104,10 @@ impl Recognise for ByCookie {
 pub(crate) struct Pages<'a> {
     router: Router,
     things: &'a Things,
+    broker: Broker,
     /// A user of the unit to whom the things belong.
-    user: String,
+    user: User,
+    user_id: String,
 }
 
 impl<'a> Pages<'a> {
@@ -121,14 +123,15 @@ impl<'a> Pages<'a> {
             services: Within::one("baugenehmigung"),
         };
         let by = Actor { kind: "system".into(), id: "cells".into() };
-        let user = gateway.broker.add_user("soest", user, &by).await.unwrap().user.id.to_string();
-        Pages { router: console::router(console), things, user }
+        let user = gateway.broker.add_user("soest", user, &by).await.unwrap().user;
+        let user_id = user.id.to_string();
+        Pages { router: console::router(console), things, broker: gateway.broker.clone(), user, user_id }
     }
 
     /// The id of the thing of a kind; `None` if the test has none.
     fn known(&self, kind: &str) -> Option<&str> {
         if kind == "users" {
-            return Some(&self.user);
+            return Some(&self.user_id);
         }
         self.things.ids.iter().find(|(it, _)| *it == kind).map(|(_, id)| id.as_str())
     }
@@ -213,6 +216,10 @@ impl<'a> Pages<'a> {
         let found =
             futures::stream::iter(cells).map(|(who, route)| self.cell(who, route)).buffer_unordered(8);
         wrong.extend(found.filter_map(std::future::ready).collect::<Vec<String>>().await);
+        let user = self.broker.user_by_login(&self.user.tenant, &self.user.login).await.unwrap();
+        if user != self.user {
+            wrong.push(format!("a user was changed by those who may not: {user:?}"));
+        }
         wrong
     }
 
