@@ -12,7 +12,7 @@ const ENDINGS: &[&str] =
 /// What a provider says to us in the words of `adapters/payment/openapi.yaml`: theirs, not ours.
 const OF_PROVIDERS: &[&str] = &["payment.unknown"];
 
-/// Columns of tables on the command line.
+/// Members of JSON that the command line shows as columns.
 const COLUMNS: &[&str] = &["identity.name"];
 
 #[test]
