@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
@@ -65,11 +65,22 @@ async fn let_through(
     if refused {
         return page::forbidden(&look);
     }
+    if !is_plain(request.uri()) {
+        return page::missing(&look);
+    }
     if let Some(visit) = visit {
         request.extensions_mut().insert::<Visit>(visit);
     }
     request.extensions_mut().insert(look);
     next.run(request).await
+}
+
+/// Whether an address holds only signs that documents and databases can carry.
+fn is_plain(uri: &Uri) -> bool {
+    let mut asked = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    // %00 to %1F.
+    let names_controls = uri.path().contains("%0") || uri.path().contains("%1");
+    !names_controls && asked.all(|(name, value)| pages::is_plain(&name) && pages::is_plain(&value))
 }
 
 async fn no_page(State(console): State<Console>, request: Request) -> Response {

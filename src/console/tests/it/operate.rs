@@ -198,6 +198,18 @@ async fn what_is_typed_into_a_filter_stays_text() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn signs_that_no_document_can_hold_are_not_taken() {
+    let bed = Bed::start().await;
+    for path in ["/cases?q=%00", "/users?q=a%1B", "/partners/%00", "/partners/a%0Ab"] {
+        assert_eq!(bed.see("all", path).await.status, 404, "{path}");
+    }
+    let partner = |name| [("id", "archiv"), ("name", name), ("authority", "bab:05978000"), ("settings", "")];
+    assert_eq!(bed.send("admin", "/partners/new", &partner("Archiv\0")).await.status, 403);
+    assert_eq!(bed.see("admin", "/partners/archiv").await.status, 404);
+    assert_eq!(bed.send("admin", "/partners/new", &partner("Archiv")).await.status, 303);
+}
+
 #[tokio::test]
 async fn a_form_without_the_sessions_token_does_nothing() {
     let bed = Bed::start().await;
