@@ -8,9 +8,10 @@ use axum::response::Response;
 use broker::{ChannelFilter, Desk, DeskFilter, Error, Page};
 use maud::{Markup, html};
 use model::activity::{Task, TaskStatus};
+use model::payment::record::ClearingReason;
 use model::{Id, Timestamp};
 
-use super::parts::{Asked, ROWS, answer, due, just_done, moment, own_units, unit_choice, unit_name};
+use super::parts::{Asked, ROWS, answer, due, just_done, moment, own_units, unit_filter, unit_name};
 use super::words;
 use crate::Console;
 use crate::page::{self, Look};
@@ -61,17 +62,19 @@ impl Kind {
             Kind::Other => ("Aufgaben", "Tasks"),
         }
     }
+}
 
-    /// Where it is decided.
-    pub(super) fn path(self, task: &Task) -> String {
-        let at = |place: &str, id: Option<Id>| id.map(|id| format!("/{place}/{id}"));
-        let path = match self {
-            Kind::Clarification => at("clarifications", task.message_id),
-            Kind::Post => at("post", task.case_id),
-            Kind::Money => at("payments", task.payment_id),
-            Kind::Delivery | Kind::Other => None,
-        };
-        path.unwrap_or_else(|| format!("/tasks/{}", task.meta.id))
+/// Where a task is decided about, if that ends it: a message, a letter that lies on the desk, a contradiction. Any other one, such as a call
+/// that was promised, is ended by whoever has done it.
+pub(super) fn decided_at(task: &Task) -> Option<String> {
+    let at = |place: &str, id: Option<Id>| id.map(|id| format!("/{place}/{id}"));
+    match task.kind.as_str() {
+        "clarification" => at("clarifications", task.message_id),
+        "letter" => at("post", task.case_id),
+        kind if ClearingReason::ALL.iter().any(|reason| reason.code() == kind) => {
+            at("payments", task.payment_id)
+        }
+        _ => None,
     }
 }
 
@@ -186,7 +189,7 @@ fn filter_form(console: &Console, look: &Look, visit: &Visit, asked: &Asked, min
                 }
             }
             @if units.len() > 1 {
-                (unit_choice(look, &units, ("unit", look.of_two("alle meine", "all of mine")), asked.get("unit")))
+                (unit_filter(look, &units, asked.get("unit")))
             }
             div {
                 label for="whose" { (look.of_two("Wessen", "Whose")) }
@@ -207,6 +210,7 @@ fn table<'a>(
     rows: impl Iterator<Item = &'a (&'a Task, Kind)>,
 ) -> Markup {
     let (units, now) = (own_units(console, visit), console.broker.now());
+    let own = |task: &Task| format!("/tasks/{}", task.meta.id);
     html! {
         div.wide { table {
             caption.unseen { (look.of_two("Was wartet, Überfälliges zuerst", "What waits, overdue first")) }
@@ -220,14 +224,16 @@ fn table<'a>(
             } }
             tbody { @for (task, kind) in rows {
                 @let words = kind.words();
+                @let elsewhere = decided_at(task);
                 tr {
-                    td { a href=(look.to(&kind.path(task))) { (what(look, task)) }
+                    td { a href=(look.to(elsewhere.as_ref().unwrap_or(&own(task)))) { (what(look, task)) }
                         @if let Some(code) = why(look, task) { br; span.hint { (code) } } }
                     td { (look.of_two(words.0, words.1)) }
                     td { (when(look, now, task)) }
                     td { (moment(look, task.meta.created_at)) }
                     td { (unit_name(&units, &task.meta.unit)) }
-                    td { (whose(look, visit, task)) }
+                    td { (whose(look, visit, task))
+                        @if elsewhere.is_some() { " " a href=(look.to(&own(task))) { (look.of_two("Aufgabe", "Task")) } } }
                 }
             } }
         } }
@@ -239,9 +245,21 @@ pub(super) fn what(look: &Look, task: &Task) -> String {
     let english = match task.title.as_str() {
         "Klärungsfall" => "Message that waits to be clarified",
         "Posteingang zuordnen" => "File incoming post",
+        "Posteingang prüfen" => "Look at incoming post",
+        "Rückruf" => "Call back",
         "Übergabe an ein Verfahren klären" => "Clarify a hand-over to a system",
         "Versand klären: Sendung nicht angekommen" => "Clarify a dispatch that did not arrive",
         "Weitergeleitetes Anliegen beantworten" => "Answer a concern that was forwarded",
+        "Aufgabe einer anderen Organisationseinheit überfällig" => "Task of another unit is overdue",
+        "Angekündigte Anlagen fehlen: bei der antragstellenden Person nachfragen" => {
+            "Announced attachments are missing: ask the applicant"
+        }
+        "Zahlung klären" => "Clear a payment",
+        "Abgelehnte Buchung klären" => "Clear a booking that was refused",
+        "Erstattung unterblieben" => "Refund was not carried out",
+        "Zugang zum Zahlungsdienst prüfen" => "Check the access to the payment service",
+        "Austausch überfällig" => "Exchange is overdue",
+        "Vernichtung unterblieben" => "Destruction was not carried out",
         own => own,
     };
     look.of_two(&task.title, english).to_owned()

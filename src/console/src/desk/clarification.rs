@@ -3,7 +3,7 @@
 
 use axum::Extension;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use broker::{DoneOrAsked, Error};
 use maud::{Markup, html};
 use model::clarification::{Act, Attempt, Clarification, Side, leading};
@@ -12,7 +12,7 @@ use model::rights::Action;
 use model::{Authority, Id, Message};
 
 use super::document::download;
-use super::parts::{Asked, all_units, answer, id, just_done, moment, size, unit_name};
+use super::parts::{Asked, all_units, answer, id, just_done, moment, once, once_field, size, unit_name};
 use super::{line, mend, words};
 use crate::Console;
 use crate::form::Form;
@@ -152,15 +152,14 @@ pub(super) async fn state(
     let outcome = async { console.broker.message(&visit.caller, id(&message)?).await };
     match outcome.await {
         Ok(message) => {
-            let kind = [("content-type", "text/html; charset=utf-8"), ("cache-control", "no-store")];
-            let mut shown = state_of(&look, &visit, &message).into_string();
-            if message.state == model::MessageState::Parked {
-                let href = look.to(&format!("/clarifications/{}", message.id));
-                let text =
-                    look.of_two("Die Nachricht wartet wieder: ansehen", "The message waits again: show");
-                shown.push_str(&html! { p { a.button href=(href) { (text) } } }.into_string());
-            }
-            (kind, shown).into_response()
+            let href = look.to(&format!("/clarifications/{}", message.id));
+            let shown = html! {
+                (state_of(&look, &visit, &message))
+                @if message.state == model::MessageState::Parked { p { a.button href=(href) {
+                    (look.of_two("Die Nachricht wartet wieder: ansehen", "The message waits again: show"))
+                } } }
+            };
+            page::part(&look, &shown)
         }
         Err(error) => page::failed(&look, &error),
     }
@@ -271,17 +270,19 @@ fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) ->
             @if may.contains(&Act::Forward) { div.card {
                 h3 { (look.of_two("An die zuständige Behörde weiterleiten", "Forward to the competent authority")) }
                 @if console.broker.four_eyes() { p.hint { (look.of_two(
-                    "Eine zweite Person muss zustimmen. Sagen Sie ihr in der Notiz, warum.",
-                    "A second person has to agree. Tell them why in the note.",
+                    "Eine zweite Person aus dem Betrieb muss zustimmen.", "A second person, an operator, has to agree.",
                 )) } }
                 form method="post" action=(path("forward")) {
-                    (look.form_token())
+                    (look.form_token()) (once_field())
                     label for="to" { (look.of_two("Behörde in diesem Haus", "Authority of this house")) }
                     select #to name="to" required {
                         option value="" { (look.of_two("bitte wählen", "please choose")) }
                         @for (key, name) in authorities(console, &found.message) { option value=(key) { (name) } }
                     }
-                    (note(look, "note-forward"))
+                    @if console.broker.four_eyes() {
+                        label for="note-forward" { (look.of_two("Begründung für die zweite Person", "Reason for the second person")) }
+                        input #note-forward type="text" name="note" required maxlength=(broker::NOTE_CHARS);
+                    } @else { (note(look, "note-forward")) }
                     button type="submit" { (look.of_two("Weiterleiten", "Forward")) }
                 }
             } }
@@ -354,7 +355,9 @@ pub(super) async fn forward(
 ) -> Response {
     let outcome = async {
         let to: Authority = form.field("to").parse().map_err(|_| Error::UnknownAuthority)?;
-        console.broker.forward_or_ask(&visit.caller, id(&message)?, &to, form.given("note"), None).await
+        let note = form.given("note");
+        let once = once(&form, &[&message, &to.to_string(), note.unwrap_or_default()]);
+        console.broker.forward_or_ask(&visit.caller, id(&message)?, &to, note, once.as_ref()).await
     };
     match outcome.await {
         Ok(DoneOrAsked::Done(message)) => look.onward(&at(message.id, "forwarded")),

@@ -15,7 +15,7 @@ use model::case::{Document, File};
 use model::rights::Action;
 use model::{Record, RecordKind};
 
-use super::bytes::{Shown, text};
+use super::bytes::Shown;
 use super::parts::{Asked, answer, id, size, titled};
 use super::{post, words};
 use crate::Console;
@@ -178,7 +178,7 @@ async fn try_preview(
             Shown::Pdf => iframe.preview src=(source) title=(caption) {},
             Shown::Picture(_) => img.preview src=(source) alt=(caption);,
             Shown::Text => {
-                pre.preview tabindex="0" role="region" aria-label=(caption) { (text(&written).unwrap_or_default()) }
+                pre.preview tabindex="0" role="region" aria-label=(caption) { (String::from_utf8_lossy(&written).trim_start_matches('\u{feff}')) }
                 @if payload.size() > TEXT { p.hint { (look.of_two("Nur der Anfang ist gezeigt.", "Only the beginning is shown.")) } }
             },
             Shown::Nothing => (page::empty(look.of_two(

@@ -6,11 +6,12 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
-use broker::Error;
+use broker::{Error, Once};
 use maud::{Markup, html};
-use model::{Id, Record, RecordKind, Timestamp};
+use model::{Id, Record, RecordKind, Timestamp, ids};
 
 use crate::Console;
+use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -71,6 +72,18 @@ pub(super) fn id(text: &str) -> Result<Id, Error> {
     text.parse().map_err(|_| model::Error::NotFound { kind: "record" }.into())
 }
 
+/// What makes an act of a form happen once, however often its button is pressed.
+pub(super) fn once_field() -> Markup {
+    html! { input type="hidden" name="once" value=(ids::new_id()); }
+}
+
+/// The same as it was sent, with what the form says.
+pub(super) fn once(form: &Form, said: &[&str]) -> Option<Once> {
+    let key: Id = form.field("once").parse().ok()?;
+    let digest = seal::sha256(&[said.join("\n").as_bytes()]).to_string();
+    Some(Once { key: format!("form:{key}"), digest })
+}
+
 /// Units of the visitor's tenant: id and name.
 pub(super) fn all_units(console: &Console, visit: &Visit) -> Vec<(String, String)> {
     let mut tenants = console.broker.house().tenants();
@@ -91,17 +104,28 @@ pub(super) fn unit_name(units: &[(String, String)], id: &str) -> String {
     known.map_or_else(|| id.to_owned(), |(unit, name)| format!("{name} ({unit})"))
 }
 
+/// A choice of units as a filter.
+pub(super) fn unit_filter(look: &Look, units: &[(String, String)], chosen: Option<&str>) -> Markup {
+    unit_choice(look, units, (look.of_two("alle meine", "all of mine"), false), chosen)
+}
+
+/// The unit that something goes to.
+pub(super) fn next_unit(look: &Look, units: &[(String, String)]) -> Markup {
+    unit_choice(look, units, (look.of_two("bitte wählen", "please choose"), true), None)
+}
+
 /// A choice of units; the first entry stands for none.
-pub(super) fn unit_choice(
+fn unit_choice(
     look: &Look,
     units: &[(String, String)],
-    (field, none): (&str, &str),
+    (none, must): (&str, bool),
     chosen: Option<&str>,
 ) -> Markup {
+    let field = "unit";
     html! {
         div {
             label for=(field) { (look.of_two("Organisationseinheit", "Unit")) }
-            select id=(field) name=(field) {
+            select id=(field) name=(field) required[must] {
                 option value="" { (none) }
                 @for (unit, name) in units {
                     option value=(unit) selected[chosen == Some(unit)] { (name) " (" (unit) ")" }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use model::payment::Payment;
 use model::{Record, RecordKind};
 
-use super::parts::{Asked, ROWS, answer, just_done, moment, next_page, own_units, unit_choice, unit_name};
+use super::parts::{Asked, ROWS, answer, just_done, moment, next_page, own_units, unit_filter, unit_name};
 use super::words;
 use crate::Console;
 use crate::page::{self, Look};
@@ -65,7 +65,7 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
                 }
             }
             @if units.len() > 1 {
-                (unit_choice(look, &units, ("unit", look.of_two("alle meine", "all of mine")), asked.get("unit")))
+                (unit_filter(look, &units, asked.get("unit")))
             }
             button type="submit" { (look.of_two("Anzeigen", "Show")) }
         }

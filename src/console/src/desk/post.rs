@@ -12,8 +12,8 @@ use model::{Id, Record, RecordKind};
 
 use super::cases::FOUND;
 use super::parts::{
-    Asked, ROWS, all_units, answer, id, just_done, moment, next_page, own_units, titled, unit_choice,
-    unit_name,
+    Asked, ROWS, all_units, answer, id, just_done, moment, next_page, next_unit, own_units, titled,
+    unit_filter, unit_name,
 };
 use super::{document, words};
 use crate::Console;
@@ -68,7 +68,7 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
                 }
             }
             @if units.len() > 1 {
-                (unit_choice(look, &units, ("unit", look.of_two("alle meine", "all of mine")), asked.get("unit")))
+                (unit_filter(look, &units, asked.get("unit")))
             }
             button type="submit" { (look.of_two("Anzeigen", "Show")) }
         }
@@ -289,7 +289,7 @@ fn others(console: &Console, look: &Look, visit: &Visit, it: &Interaction) -> Ma
             h3 { (look.of_two("Andere Einheit", "Another unit")) }
             form method="post" action=(path("hand-on")) {
                 (look.form_token()) (version)
-                (unit_choice(look, &units, ("unit", look.of_two("bitte wählen", "please choose")), None))
+                (next_unit(look, &units))
                 button type="submit" { (look.of_two("Weitergeben", "Hand on")) }
             }
         } }
