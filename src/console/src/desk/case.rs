@@ -91,6 +91,11 @@ async fn try_show(
         None => None,
     };
     let before = asked.get("before").and_then(|text| text.parse().ok());
+    // What happened is known of the whole tree.
+    let story = match case.meta().root == id {
+        true => look.of_two("Verlauf", "Time line"),
+        false => look.of_two("Verlauf der ganzen Akte", "Time line of the whole case file"),
+    };
     let title = match description.title.trim() {
         "" => look.of_two("Vorgang ohne Titel", "Case without a title"),
         title => title,
@@ -106,7 +111,7 @@ async fn try_show(
         (sent(console, look, visit, here).await?)
         (money(console, look, visit, here).await?)
         (messages(console, look, visit, id).await?)
-        (line::of_tree(console, look, &visit.caller, (id, &path), before).await?)
+        (line::of_tree(console, look, &visit.caller, (id, &path, story), before).await?)
     };
     Ok(page::page(look, title, &body))
 }
