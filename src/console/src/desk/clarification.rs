@@ -7,7 +7,7 @@ use axum::response::Response;
 use broker::{DoneOrAsked, Error};
 use maud::{Markup, html};
 use model::clarification::{Act, Attempt, Clarification, Side, leading};
-use model::message::{Direction, Finding, Severity};
+use model::message::{Direction, Finding};
 use model::rights::Action;
 use model::{Authority, Id, Message};
 
@@ -16,11 +16,12 @@ use super::parts::{Asked, all_units, answer, id, just_done, moment, once, once_f
 use super::{line, mend, words};
 use crate::Console;
 use crate::form::Form;
+use crate::operate::show;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
-/// Findings that are written out.
-const FINDINGS: usize = 100;
+/// Attempts that are written out.
+const ATTEMPTS: usize = 100;
 
 /// `GET /console/clarifications/{id}`.
 pub(super) async fn show(
@@ -126,7 +127,7 @@ fn state_of(look: &Look, visit: &Visit, message: &Message) -> Markup {
     let path = format!("/clarifications/{}/park", message.id);
     html! {
         div.card #state hx-get=[moving.then_some(&here)] hx-trigger=[moving.then_some("every 2s")] hx-swap=[moving.then_some("outerHTML")]
-            hx-headers=[moving.then_some(r#"{"amtsbote-polling":"1"}"#)] {
+            hx-headers=[moving.then_some(show::POLLING)] {
             p role="status" { (words::shown(look, words::message(message))) }
             @if moving {
                 progress aria-label=(look.of_two("wird verarbeitet", "being processed")) {}
@@ -189,26 +190,9 @@ fn facts(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Ma
     }
 }
 
-/// What a check found, as a list.
-pub(super) fn found(look: &Look, findings: &[Finding], more: u64) -> Markup {
-    let left = (findings.len().saturating_sub(FINDINGS) as u64).saturating_add(more);
-    html! {
-        ul { @for finding in findings.iter().take(FINDINGS) {
-            @let (class, german, english) = match finding.severity {
-                Severity::Error => ("bad", "Fehler", "error"),
-                Severity::Warning => ("warn", "Warnung", "warning"),
-                Severity::Info => ("", "Hinweis", "note"),
-            };
-            li { (words::shown(look, (class, german, english))) " "
-                (finding.filled(&words::meaning(look, &finding.rule))) " " span.code { "(" (finding.rule) ")" } br; (place(look, finding)) }
-        } }
-        @if left > 0 { p.hint { (look.of_two("und weitere: ", "and more: ")) (left) } }
-    }
-}
-
 fn findings(look: &Look, message: &Message) -> Markup {
     let Some(report) = message.report.as_ref().filter(|it| !it.findings.is_empty()) else { return html! {} };
-    html! { section { h2 { (look.of_two("Befunde", "Findings")) } (found(look, &report.findings, report.more)) } }
+    html! { section { h2 { (look.of_two("Befunde", "Findings")) } (show::report(look, report)) } }
 }
 
 fn tried(look: &Look, attempts: &[Attempt]) -> Markup {
@@ -216,7 +200,7 @@ fn tried(look: &Look, attempts: &[Attempt]) -> Markup {
         section {
             h2 { (look.of_two("Bisher versucht", "Tried so far")) }
             @if attempts.is_empty() { (page::empty(look.of_two("Noch nichts.", "Nothing yet."))) }
-            ul.line { @for attempt in attempts.iter().rev().take(FINDINGS) {
+            ul.line { @for attempt in attempts.iter().rev().take(ATTEMPTS) {
                 @let what = words::event(attempt.kind);
                 li {
                     (moment(look, attempt.at)) " · " strong { (look.of_two(what.0, what.1)) }

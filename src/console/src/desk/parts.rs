@@ -12,6 +12,7 @@ use model::{Id, Record, RecordKind, Timestamp, ids};
 
 use crate::Console;
 use crate::form::Form;
+pub(super) use crate::operate::show::{size, when as moment};
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -135,11 +136,6 @@ fn unit_choice(
     }
 }
 
-/// Day and time of a moment, for people and machines.
-pub(super) fn moment(look: &Look, at: Timestamp) -> Markup {
-    html! { time datetime=(at) { (look.words.date(at)) ", " (look.words.clock(at)) } }
-}
-
 /// When something has to be done, in words, seen from now.
 pub(super) fn due(look: &Look, now: Timestamp, due: Timestamp) -> Markup {
     const DAY: Duration = Duration::from_secs(86_400);
@@ -154,18 +150,6 @@ pub(super) fn due(look: &Look, now: Timestamp, due: Timestamp) -> Markup {
         ("state", look.of_two("bis ", "by ").to_owned() + &day)
     };
     html! { span class=(state) { (text) } }
-}
-
-/// A number of bytes as people read it.
-pub(super) fn size(look: &Look, bytes: u64) -> String {
-    let (number, unit) = match bytes {
-        ..1_000 => return format!("{bytes} Byte"),
-        1_000..1_000_000 => (bytes / 100, "kB"),
-        1_000_000..1_000_000_000 => (bytes / 100_000, "MB"),
-        _ => (bytes / 100_000_000, "GB"),
-    };
-    let point = look.of_two(",", ".");
-    format!("{}{point}{} {unit}", number / 10, number % 10)
 }
 
 /// Where a record has its page.
