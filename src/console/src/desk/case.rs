@@ -13,7 +13,7 @@ use model::payment::{Claim, Payment};
 use model::rights::Action;
 use model::{Event, Id, Message, Record, RecordKind};
 
-use super::parts::{Asked, all_units, answer, id, moment, titled, unit_name};
+use super::parts::{Asked, all_units, answer, help, id, moment, titled, unit_name};
 use super::{board, dispatches, document, line, payments, post, words};
 use crate::Console;
 use crate::page::{self, Look};
@@ -101,6 +101,10 @@ async fn try_show(
         title => title,
     };
     let body = html! {
+        (help(look, (
+            "Alles zu diesem Vorgang: Beteiligte, Aufgaben, Dokumente, Post und Anrufe, Versand, Geld, Nachrichten und was geschehen ist.",
+            "Everything of this case: parties, tasks, documents, post and calls, dispatches, money, messages, and what happened.",
+        )))
         (marks(look, &case, description))
         (facts(console, look, visit, (&case, description), around.as_ref()))
         (parties(look, &description.parties))

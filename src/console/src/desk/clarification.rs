@@ -12,7 +12,9 @@ use model::rights::Action;
 use model::{Authority, Id, Message};
 
 use super::document::download;
-use super::parts::{Asked, all_units, answer, id, just_done, moment, once, once_field, size, unit_name};
+use super::parts::{
+    Asked, all_units, answer, help, id, just_done, moment, once, once_field, size, unit_name,
+};
 use super::{line, mend, words};
 use crate::Console;
 use crate::form::Form;
@@ -51,6 +53,10 @@ pub(super) async fn try_show(
     };
     let body = html! {
         (told)
+        (help(look, (
+            "Warum eine Nachricht nicht weiterkommt, wer handeln muss und was Sie tun können. Was Sie tun, wird mit Ihrer Notiz festgehalten.",
+            "Why a message does not go on, who has to act, and what you can do. What you do is kept with your note.",
+        )))
         @match &waits {
             Some((found, _)) => (why(look, found)),
             None => (state_of(look, visit, &message)),

@@ -16,7 +16,7 @@ use model::rights::Action;
 use model::{Record, RecordKind};
 
 use super::bytes::Shown;
-use super::parts::{Asked, answer, id, size, titled};
+use super::parts::{Asked, answer, help, id, size, titled};
 use super::{post, words};
 use crate::Console;
 use crate::page::{self, Look};
@@ -59,6 +59,10 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, text: &str) -> 
     };
     let day = |day: &Option<String>| day.as_deref().map(|day| look.words.day(day));
     let body = html! {
+        (help(look, (
+            "Alle Fassungen, die neueste zuerst. Angesehen wird eine Datei nur, wenn darin nichts ausgeführt werden kann; herunterladen lässt sich jede.",
+            "All versions, the newest first. A file is shown only if nothing in it can run; any of them can be downloaded.",
+        )))
         dl.card {
             dt { (look.of_two("Stand", "State")) } dd { (words::shown(look, words::record(document.status.name()))) }
             @if let Some(parent) = &parent { dt { (look.of_two("Liegt in", "Lies in")) } dd { (titled(look, parent)) } }

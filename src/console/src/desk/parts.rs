@@ -189,6 +189,11 @@ pub(super) fn next_page(look: &Look, asked: &Asked, path: &str, next: Option<Id>
     }
 }
 
+/// What a page is for, in two languages.
+pub(super) fn help(look: &Look, (german, english): (&str, &str)) -> Markup {
+    page::help(look, &html! { p { (look.of_two(german, english)) } })
+}
+
 /// What was done by the act that led here.
 pub(super) fn just_done(look: &Look, asked: &Asked) -> Markup {
     let text = match asked.get("done") {

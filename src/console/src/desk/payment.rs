@@ -11,7 +11,7 @@ use model::payment::{Booking, Claim, Payment, Refund, RefundStatus};
 use model::rights::Action;
 use model::{Event, Id, Record, RecordKind, Timestamp};
 
-use super::parts::{Asked, answer, id, just_done, moment, once, once_field, titled};
+use super::parts::{Asked, answer, help, id, just_done, moment, once, once_field, titled};
 use super::payments::{payment_of, provider};
 use super::{line, post, words};
 use crate::Console;
@@ -66,6 +66,10 @@ async fn try_show(
     let decides = caller.may(Action::DecideMoney).is_ok();
     let body = html! {
         (just_done(look, asked))
+        (help(look, (
+            "Eine Zahlung von der Forderung über den Anbieter bis zur Kasse. Über Widersprüche und Erstattungen entscheidet die Kasse.",
+            "A payment from the claim over the provider to the cash office, which decides about contradictions and refunds.",
+        )))
         (facts(look, &payment, claim.as_ref(), case.as_ref()))
         @if let Some(clearing) = &payment.clearing { (contradiction(look, visit, &payment, clearing)) }
         (decided(look, &payment.cleared))

@@ -12,7 +12,7 @@ use model::{Id, Record, RecordKind};
 
 use super::cases::FOUND;
 use super::parts::{
-    Asked, ROWS, all_units, answer, id, just_done, moment, next_page, next_unit, own_units, titled,
+    Asked, ROWS, all_units, answer, help, id, just_done, moment, next_page, next_unit, own_units, titled,
     unit_filter, unit_name,
 };
 use super::{document, words};
@@ -172,6 +172,10 @@ async fn try_show(
     };
     let body = html! {
         (just_done(look, asked))
+        (help(look, (
+            "Sehen Sie sich an, was kam, und sagen Sie, wohin es gehört. Zugeordnet gehen auch die Dokumente in den Vorgang.",
+            "Look at what came and say where it belongs. Once it is filed, its documents lie in the case, too.",
+        )))
         (facts(console, look, visit, &it, case.as_ref()))
         section {
             h2 { (look.of_two("Was kam", "What came")) }

@@ -9,7 +9,9 @@ use model::activity::Task;
 use model::command::{Change, Command};
 use model::{Id, Record, RecordKind};
 
-use super::parts::{Asked, all_units, answer, id, just_done, moment, next_unit, path_of, titled, unit_name};
+use super::parts::{
+    Asked, all_units, answer, help, id, just_done, moment, next_unit, path_of, titled, unit_name,
+};
 use super::{board, words};
 use crate::Console;
 use crate::form::Form;
@@ -60,6 +62,10 @@ async fn try_show(
     let title = board::what(look, &task);
     let body = html! {
         (just_done(look, asked))
+        (help(look, (
+            "Eine Aufgabe Ihrer Einheit. Wer sie übernimmt, zeigt den anderen, dass jemand daran arbeitet; weitergegeben liegt sie bei der anderen Einheit.",
+            "A task of your unit. Whoever takes it shows the others that somebody works on it; handed on, it lies with the other unit.",
+        )))
         dl.card {
             dt { (look.of_two("Stand", "State")) } dd { (words::shown(look, words::task(task.status))) }
             dt { (look.of_two("Bearbeitung", "Work")) } dd { (board::whose(look, visit, &task)) }

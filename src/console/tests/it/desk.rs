@@ -342,6 +342,14 @@ async fn a_payment_is_followed_to_the_cash_office_and_given_back_by_two() {
         assert!(page.contains(part), "{part}: {page}");
     }
     assert!(text(&bed.see("clerk", "/payments").await.is(200)).contains(&payment));
+    let it = bed.gateway.call(&bed.token, Call::get(&path)).await.is(200).json();
+    let claim = Call::get(&format!("/claims/{}", it["claimId"].as_str().unwrap()));
+    let claim = bed.gateway.call(&bed.token, claim).await.is(200).json();
+    let found = format!("/payments?q={}", claim["cashReference"].as_str().unwrap());
+    for (visitor, there) in [("clerk", true), ("cashier", true), ("clerk-70", false), ("clerk-waste", false)]
+    {
+        assert_eq!(text(&bed.see(visitor, &found).await.is(200)).contains(&payment), there, "{visitor}");
+    }
     bed.see("operator", &path).await.is(403);
     bed.send("clerk", &format!("{path}/refunds"), &[("amount", "5"), ("reason", "zu viel")]).await.is(403);
     for amount in ["", "0", "25,01", "-1", "x"] {
