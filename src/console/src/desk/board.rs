@@ -9,10 +9,10 @@ use broker::{ChannelFilter, Desk, DeskFilter, Error, Page};
 use maud::{Markup, html};
 use model::activity::{Task, TaskStatus};
 use model::payment::record::ClearingReason;
-use model::{Id, Timestamp};
+use model::{Id, Record, Timestamp};
 
 use super::parts::{Asked, ROWS, answer, due, just_done, moment, own_units, unit_filter, unit_name};
-use super::words;
+use super::{clarification, post, words};
 use crate::Console;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -100,9 +100,13 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
     let wanted = Kind::ALL.into_iter().find(|kind| asked.get("kind") == Some(kind.name()));
     let from = asked.get("from").and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
     let chosen = desk.tasks.iter().zip(&kinds).filter(|(_, kind)| wanted.is_none_or(|it| it == **kind));
-    let rows: Vec<(&Task, Kind)> = chosen.map(|(task, kind)| (task, *kind)).collect();
+    let all: Vec<&Task> = chosen.map(|(task, _)| task).collect();
     let next = from.saturating_add(ROWS as usize);
-    let more = (rows.len() > next).then(|| next.to_string());
+    let more = (all.len() > next).then(|| next.to_string());
+    let mut rows = vec![];
+    for task in all.into_iter().skip(from).take(ROWS as usize) {
+        rows.push((task, about(console, look, visit, task).await?));
+    }
     let body = html! {
         (just_done(look, asked))
         (help(look))
@@ -113,7 +117,7 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
             "More lies on the desk than is shown at once. Choose a unit.",
         ))) }
         @if rows.is_empty() { (page::empty(nothing(look, &desk, mine))) }
-        @else { (table(console, look, visit, rows.iter().skip(from).take(ROWS as usize))) }
+        @else { (table(console, look, visit, &rows)) }
         @if let Some(more) = more {
             p { a.button rel="next" href=(look.to(&asked.with("/desk", "from", Some(&more)))) {
                 (look.of_two("Weitere anzeigen", "Show more"))
@@ -158,7 +162,7 @@ fn nothing<'a>(look: &'a Look, desk: &Desk, mine: bool) -> &'a str {
 
 fn tiles(look: &Look, asked: &Asked, kinds: &[Kind], wanted: Option<Kind>) -> Markup {
     html! {
-        ul.tiles {
+        ul.tiles.five {
             @for kind in Kind::ALL {
                 @let count = kinds.iter().filter(|it| **it == kind).count();
                 @let words = kind.words();
@@ -203,12 +207,24 @@ fn filter_form(console: &Console, look: &Look, visit: &Visit, asked: &Asked, min
     }
 }
 
-fn table<'a>(
-    console: &Console,
-    look: &Look,
-    visit: &Visit,
-    rows: impl Iterator<Item = &'a (&'a Task, Kind)>,
-) -> Markup {
+/// What a task is about, on one line, as far as the visitor may see it: by their titles alone tasks of one kind are all the same.
+async fn about(console: &Console, look: &Look, visit: &Visit, task: &Task) -> Result<String, Error> {
+    if let Some(message) = task.message_id {
+        return match console.broker.message(&visit.caller, message).await {
+            Ok(message) => Ok(clarification::name(look, &message)),
+            Err(Error::Model(model::Error::NotFound { .. } | model::Error::Forbidden)) => Ok(String::new()),
+            Err(error) => Err(error),
+        };
+    }
+    let Some(id) = task.case_id else { return Ok(String::new()) };
+    Ok(match post::seen(console, visit, id).await? {
+        Some(Record::Interaction(letter)) => letter.subject.unwrap_or_default(),
+        Some(record) => record.description().map(|it| it.title.clone()).unwrap_or_default(),
+        None => String::new(),
+    })
+}
+
+fn table(console: &Console, look: &Look, visit: &Visit, rows: &[(&Task, String)]) -> Markup {
     let (units, now) = (own_units(console, visit), console.broker.now());
     let own = |task: &Task| format!("/tasks/{}", task.meta.id);
     html! {
@@ -216,22 +232,20 @@ fn table<'a>(
             caption.unseen { (look.of_two("Was wartet, Überfälliges zuerst", "What waits, overdue first")) }
             thead { tr {
                 th scope="col" { (look.of_two("Was", "What")) }
-                th scope="col" { (look.of_two("Art", "Kind")) }
                 th scope="col" { (look.of_two("Frist", "Due")) }
                 th scope="col" { (look.of_two("Seit", "Since")) }
-                th scope="col" { (look.of_two("Einheit", "Unit")) }
+                @if units.len() > 1 { th scope="col" { (look.of_two("Einheit", "Unit")) } }
                 th scope="col" { (look.of_two("Bearbeitung", "Work")) }
             } }
-            tbody { @for (task, kind) in rows {
-                @let words = kind.words();
+            tbody { @for (task, about) in rows {
                 @let elsewhere = decided_at(task);
                 tr {
                     td { a href=(look.to(elsewhere.as_ref().unwrap_or(&own(task)))) { (what(look, task)) }
+                        @if !about.trim().is_empty() { br; (about) }
                         @if let Some(code) = why(look, task) { br; span.hint { (code) } } }
-                    td { (look.of_two(words.0, words.1)) }
                     td { (when(look, now, task)) }
                     td { (moment(look, task.meta.created_at)) }
-                    td { (unit_name(&units, &task.meta.unit)) }
+                    @if units.len() > 1 { td { (unit_name(&units, &task.meta.unit)) } }
                     td { (whose(look, visit, task))
                         @if elsewhere.is_some() { " " a href=(look.to(&own(task))) { (look.of_two("Aufgabe", "Task")) } } }
                 }

@@ -176,7 +176,7 @@ fn parties(look: &Look, parties: &[Party]) -> Markup {
     html! {
         section {
             h2 { (look.of_two("Beteiligte", "Parties")) }
-            @if parties.is_empty() { (page::empty(look.of_two("Niemand ist eingetragen.", "Nobody is entered."))) }
+            @if parties.is_empty() { p.hint { (look.of_two("Niemand ist eingetragen.", "Nobody is entered.")) } }
             @else { ul { @for party in parties.iter().take(EACH as usize) { li { (party_line(look, party)) } } } }
         }
     }
@@ -230,7 +230,7 @@ async fn documents(console: &Console, look: &Look, visit: &Visit, here: Here<'_>
     let found = below(console, visit, (here.id, RecordKind::Document), here.after("documents")).await?;
     Ok(html! { section #documents {
         h2 { (look.of_two("Dokumente", "Documents")) }
-        @if found.items.is_empty() { (page::empty(look.of_two("Noch kein Dokument.", "No document yet."))) }
+        @if found.items.is_empty() { p.hint { (look.of_two("Noch kein Dokument.", "No document yet.")) } }
         @for document in &found.items { (document::card(look, visit, document)) }
         (here.rest(look, "documents", found.next))
     } })
@@ -259,7 +259,7 @@ async fn contacts(console: &Console, look: &Look, visit: &Visit, here: Here<'_>)
     let units = all_units(console, visit);
     Ok(html! { section #contacts {
         h2 { (look.of_two("Post, Anrufe, Vorsprachen", "Post, calls, visits")) }
-        @if letters.is_empty() { (page::empty(look.of_two("Kein Kontakt.", "No contact."))) }
+        @if letters.is_empty() { p.hint { (look.of_two("Kein Kontakt.", "No contact.")) } }
         @else { (post::table(look, &units, &letters)) (here.rest(look, "contacts", found.next)) }
     } })
 }
@@ -273,7 +273,7 @@ async fn sent(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) -> 
     let all: Vec<Dispatch> = found.items.into_iter().filter_map(dispatch).collect();
     Ok(html! { section #sent {
         h2 { (look.of_two("Versand", "Dispatches")) }
-        @if all.is_empty() { (page::empty(look.of_two("Nichts versandt.", "Nothing was sent."))) }
+        @if all.is_empty() { p.hint { (look.of_two("Nichts versandt.", "Nothing was sent.")) } }
         @else { (dispatches::table(look, &all)) (here.rest(look, "sent", found.next)) }
     } })
 }
@@ -292,7 +292,7 @@ async fn money(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) ->
     }
     Ok(html! { section #claims {
         h2 { (look.of_two("Forderungen und Zahlungen", "Claims and payments")) }
-        @if shown.is_empty() { (page::empty(look.of_two("Keine Forderung.", "No claim."))) }
+        @if shown.is_empty() { p.hint { (look.of_two("Keine Forderung.", "No claim.")) } }
         @for (claim, paid) in &shown {
             div.card {
                 h3 { (claim.purpose) " · " (look.words.amount(claim.amount_cents)) }
@@ -351,7 +351,7 @@ async fn messages(console: &Console, look: &Look, visit: &Visit, case: Id) -> Re
             li { strong { (look.of_two(kind.0, kind.1)) } " " span.code { (exchange.partner) } " "
                 (words::shown(look, words::exchange(exchange.status))) }
         } } }
-        @if messages.is_empty() { (page::empty(look.of_two("Keine Nachricht einer anderen Stelle.", "No message of another office."))) }
+        @if messages.is_empty() { p.hint { (look.of_two("Keine Nachricht einer anderen Stelle.", "No message of another office.")) } }
         @else { ul { @for message in &messages { li {
             a href=(look.to(&format!("/clarifications/{}", message.id))) { (super::clarification::name(look, message)) }
             " " (words::shown(look, words::message(message))) " " (moment(look, message.received_at))

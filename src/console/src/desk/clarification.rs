@@ -62,8 +62,8 @@ pub(super) async fn try_show(
             None => (state_of(look, visit, &message)),
         }
         (facts(console, look, visit, &message))
+        (findings(look, &message, waits.as_ref().map(|(found, _)| found.rule.as_str())))
         @if let Some((found, _)) = &waits { (acts(console, look, visit, found)) }
-        (findings(look, &message))
         @if let Some((_, attempts)) = &waits { (tried(look, attempts)) }
         @if waits.is_none() { p { a href=(look.to("/desk")) { (look.of_two("Zurück zum Schreibtisch", "Back to the desk")) } } }
     };
@@ -77,7 +77,6 @@ pub(super) async fn try_show(
 /// What a message is called.
 pub(super) fn name(look: &Look, message: &Message) -> String {
     let kind = message.identity.as_ref().map(|it| format!("{} {}", it.standard, it.message_type));
-    let kind = kind.or_else(|| message.file_name.clone());
     let kind = kind.unwrap_or_else(|| look.of_two("unbekannte Nachricht", "unknown message").to_owned());
     let way = match message.direction {
         Direction::In => look.of_two("von", "from"),
@@ -196,8 +195,12 @@ fn facts(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Ma
     }
 }
 
-fn findings(look: &Look, message: &Message) -> Markup {
-    let Some(report) = message.report.as_ref().filter(|it| !it.findings.is_empty()) else { return html! {} };
+/// What checks have found, unless all of it is the rule that is explained already.
+fn findings(look: &Look, message: &Message, explained: Option<&str>) -> Markup {
+    let Some(report) = &message.report else { return html! {} };
+    if report.findings.iter().all(|it| Some(it.rule.as_str()) == explained) {
+        return html! {};
+    }
     html! { section { h2 { (look.of_two("Befunde", "Findings")) } (show::report(look, report)) } }
 }
 
@@ -230,16 +233,16 @@ fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) ->
                 "You may see this message, but not decide about it.",
             ))) }
             @if may.contains(&Act::Repair) { (mend::form(look, found.message.id)) }
-            @if may.contains(&Act::Resend) { div.card {
-                h3 { (look.of_two("Erneut versuchen", "Try again")) }
+            @if may.contains(&Act::Resend) { details.act {
+                summary { (look.of_two("Erneut versuchen", "Try again")) }
                 p.hint { (look.of_two("So, wie sie ist: wenn inzwischen behoben ist, was im Weg war.", "As it is: if what was in the way is mended meanwhile.")) }
                 form method="post" action=(path("resend")) {
                     (look.form_token()) (note(look, "note-resend"))
                     button type="submit" { (look.of_two("Erneut versuchen", "Try again")) }
                 }
             } }
-            @if may.contains(&Act::Return) { div.card {
-                h3 { (look.of_two("Zurückgeben", "Return")) }
+            @if may.contains(&Act::Return) { details.act {
+                summary { (look.of_two("Zurückgeben", "Return")) }
                 p.hint { (look.of_two(
                     "Technisch, an die absendende Stelle. Das ist keine Ablehnung in der Sache. Die Notiz bleibt im Haus.",
                     "Technically, to the sender. It is no decision on the merits. The note stays in the house.",
@@ -248,17 +251,18 @@ fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) ->
                     (look.form_token())
                     fieldset {
                         legend { (look.of_two("Grund für die absendende Stelle", "Reason told to the sender")) }
-                        div.choice { input #rule-found type="radio" name="rule" value=(found.rule) checked;
-                            label for="rule-found" { (words::meaning(look, &found.rule)) } }
-                        div.choice { input #rule-hand type="radio" name="rule" value="message.returned-by-hand";
+                        @let by_hand = found.rule == "message.parked-by-hand";
+                        @if !by_hand { div.choice { input #rule-found type="radio" name="rule" value=(found.rule) checked;
+                            label for="rule-found" { (words::meaning(look, &found.rule)) } } }
+                        div.choice { input #rule-hand type="radio" name="rule" value="message.returned-by-hand" checked[by_hand];
                             label for="rule-hand" { (words::meaning(look, "message.returned-by-hand")) } }
                     }
                     (note(look, "note-return"))
                     button.grave type="submit" { (look.of_two("Zurückgeben", "Return")) }
                 }
             } }
-            @if may.contains(&Act::Forward) { div.card {
-                h3 { (look.of_two("An die zuständige Behörde weiterleiten", "Forward to the competent authority")) }
+            @if may.contains(&Act::Forward) { details.act {
+                summary { (look.of_two("An die zuständige Behörde weiterleiten", "Forward to the competent authority")) }
                 @if console.broker.four_eyes() { p.hint { (look.of_two(
                     "Eine zweite Person aus dem Betrieb muss zustimmen.", "A second person, an operator, has to agree.",
                 )) } }

@@ -208,14 +208,14 @@ fn facts(console: &Console, look: &Look, visit: &Visit, it: &Interaction, case: 
             }
             @if !it.hints.is_empty() {
                 dt { (look.of_two("Erkannt", "Recognised")) }
-                dd { ul { @for hint in &it.hints {
+                dd { ul.plain { @for hint in &it.hints {
                     @let kind = words::because(hint.kind);
                     li { (look.of_two(kind.0, kind.1)) ": " span.code { (hint.value) } " (" (hint.confidence) " %, " (hint.place) ")" }
                 } } }
             }
             @if !it.concerns.is_empty() {
                 dt { (look.of_two("Zu beachten", "To be looked at")) }
-                dd { ul { @for code in &it.concerns { li { (words::meaning(look, code)) } } } }
+                dd { ul.plain { @for code in &it.concerns { li { (words::meaning(look, code)) } } } }
             }
         }
     }
