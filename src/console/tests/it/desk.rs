@@ -359,11 +359,11 @@ async fn a_payment_is_followed_to_the_cash_office_and_given_back_by_two() {
     let asked = [("amount", "5,00"), ("reason", HOSTILE)];
     let form = text(&bed.see("cashier", &path).await.is(200));
     let once = value_of(&form, "once");
-    let asked = [asked[0], asked[1], ("once", &once)];
+    let asked = [asked[0], asked[1], ("once", &*once)];
     for _ in 0..2 {
         assert!(led(&bed.send("cashier", &format!("{path}/refunds"), &asked).await).contains("done=asked"));
     }
-    let another = [("amount", "6,00"), asked[1], ("once", &once)];
+    let another = [("amount", "6,00"), asked[1], ("once", &*once)];
     bed.send("cashier", &format!("{path}/refunds"), &another).await.is(409);
     let shown = bed.gateway.call(&bed.token, Call::get(&path)).await.is(200).json();
     assert_eq!(shown["refunds"].as_array().unwrap().len(), 1, "a button that is pressed twice asks once");
