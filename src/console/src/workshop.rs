@@ -229,6 +229,10 @@ mod tests {
         Caller { actor, roles: vec![role], scope: Scope::tenant(tenant), authority: None }
     }
 
+    async fn breaks() -> Found {
+        panic!("within a try")
+    }
+
     async fn found(tries: &Tries, caller: &Caller, id: Id) -> Found {
         loop {
             match tries.get(caller, id).unwrap().found {
@@ -257,7 +261,7 @@ mod tests {
         let (tries, now, operator) =
             (Tries::default(), Timestamp::default(), caller(Role::Operator, "soest"));
         let about = |at: usize| About::Partner { id: at.to_string(), name: String::new(), from: None };
-        let broken = tries.begin(&operator, about(0), now, async { panic!("within a try") }).unwrap();
+        let broken = tries.begin(&operator, about(0), now, breaks()).unwrap();
         let Found::Failed(code) = found(&tries, &operator, broken).await else { panic!("told as ended") };
         assert_eq!(code, Error::Internal.code());
         for at in 1..=MOST_KEPT {
