@@ -62,8 +62,11 @@ impl Tools {
         if certificates.is_empty() {
             return Ok(vec![]);
         }
+        let now = self.broker.now().micros().div_euclid(1_000_000);
+        let ended =
+            |it: &Certificate| (!it.is_valid_at(now)).then(|| "directory.certificate-ended".to_owned());
         let mut checks: Vec<Check> =
-            certificates.iter().map(|(key, it)| of_certificate(key, it, None)).collect();
+            certificates.iter().map(|(key, it)| of_certificate(key, it, ended(it))).collect();
         let asked = self.xta.courier().check_account(from, to, wanted).await;
         checks.push(outcome("account", "XTA", asked));
         Ok(checks)

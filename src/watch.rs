@@ -7,7 +7,9 @@ use adapter_post::out::Teller;
 use async_trait::async_trait;
 use broker::{AlertHook, AlertRule, Alerts, CertificateEnd, Mailer};
 use config::Config;
+use model::outbound::ChosenBy;
 use model::{Authority, Failure, Timestamp};
+use net::Egress;
 use seal::webhook::SharedSecret;
 
 use crate::error::Error;
@@ -25,12 +27,16 @@ impl Mailer for ByMail {
 /// The rules, with their secrets.
 ///
 /// # Errors
-/// If a secret cannot be read or used.
+/// If a secret cannot be read or used, or a webhook must not be called.
 pub(crate) fn alerts(config: &Config, teller: Option<Teller>) -> Result<Alerts, Error> {
     let mut rules = vec![];
+    let egress = Egress::new(&config.egress.allow)?;
     for (index, rule) in config.alert_rules.iter().enumerate() {
         let hook = match (&rule.webhook, &rule.webhook_secret) {
             (Some(url), Some(reference)) => {
+                // As when it is called: nobody may learn only then that plain HTTP goes to listed hosts alone.
+                let refused = |why: net::Error| config.alert_refused(index, &why.to_string());
+                egress.check(url, ChosenBy::Administrator).map_err(refused)?;
                 let secret = SharedSecret::parse(&config.alert_secret(index, reference)?)?;
                 Some(Arc::new(AlertHook { url: url.clone(), secret }))
             }

@@ -74,10 +74,10 @@ impl OnStore {
                 });
             }
             PersonCommand::Export { who, output, of } => {
-                let caller = self.person_caller(&of)?;
+                let (caller, who) = (self.person_caller(&of)?, by(who)?);
                 let unwritable = |reason| Error::File { file: output.clone(), reason };
                 let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&output);
-                let exported = broker.export_person(&caller, &by(who)?, file.map_err(unwritable)?).await;
+                let exported = broker.export_person(&caller, &who, file.map_err(unwritable)?).await;
                 let file = match exported {
                     Ok(file) => file,
                     Err(error) => {

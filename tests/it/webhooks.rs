@@ -137,3 +137,14 @@ fn an_egress_rule_that_is_none_is_refused() {
     }
     assert!(!installation.folder().join("data/amtsbote.db").exists());
 }
+
+#[test]
+fn a_webhook_of_an_alert_that_could_never_be_called_is_refused_by_the_check() {
+    let installation = Installation::new();
+    let rule = "[[alert]]\nid = \"disk\"\nseries = \"disk.free\"\nbelow = 1\nwebhook = \"http://pager.example/in\"\n\
+        webhook_secret = \"file:pager\"\n";
+    installation.configure(|example| format!("{example}\n{rule}"));
+    let output = installation.run(&["config", "check"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(said(&output).contains("alert[0].webhook: plain HTTP"), "{}", said(&output));
+}

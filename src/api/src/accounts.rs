@@ -125,8 +125,10 @@ pub(crate) struct LineQuery {
     /// The statement that it came in first.
     statement: Option<Id>,
     /// Booked on this day or later, `YYYY-MM-DD`.
+    #[schemars(extend("format" = "date"))]
     from: Option<String>,
     /// Booked on this day or before.
+    #[schemars(extend("format" = "date"))]
     to: Option<String>,
 }
 

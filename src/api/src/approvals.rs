@@ -16,6 +16,9 @@ use crate::body::{Plain, Posted};
 use crate::params::{Params, PathId};
 use crate::{Api, paging, range};
 
+/// A text that says something: not only blanks, and nothing that XML and the databases cannot carry.
+const SAYING: &str = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]*[^\s\u0000-\u001F\uFFFE\uFFFF][^\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]*$";
+
 /// What is asked for.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -23,6 +26,7 @@ pub(crate) struct NewApproval {
     /// What shall be carried out.
     act: WantedAct,
     /// Why; 1 to 500 characters. Kept as content of an event, so that it can be erased.
+    #[schemars(length(min = 1, max = 500), regex(pattern = SAYING))]
     reason: String,
 }
 
@@ -31,7 +35,11 @@ pub(crate) struct NewApproval {
 #[serde(tag = "do", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub(crate) enum WantedAct {
     /// Whoever asks may read the bytes of a message for some minutes, at most 480.
-    ReleaseMessage { message: Id, minutes: u32 },
+    ReleaseMessage {
+        message: Id,
+        #[schemars(range(min = 1, max = 480))]
+        minutes: u32,
+    },
     /// Whoever asks may read a file of a document for some minutes, at most 480.
     ReleaseDocument {
         document: Id,
@@ -39,6 +47,7 @@ pub(crate) enum WantedAct {
         version: Option<String>,
         #[serde(default)]
         file: Option<String>,
+        #[schemars(range(min = 1, max = 480))]
         minutes: u32,
     },
     /// What an event says is erased; `root` is the topmost record of the tree that it belongs to.

@@ -31,6 +31,7 @@ pub(crate) struct EventQuery {
     limit: Option<u32>,
     /// How long to wait for an event if there is none, 0 to 30 seconds.
     #[serde(default)]
+    #[schemars(range(max = 30))]
     wait: u64,
 }
 

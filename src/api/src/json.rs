@@ -54,15 +54,6 @@ pub(crate) fn pointer<'a>(steps: impl Iterator<Item = &'a str>) -> String {
     steps.fold(String::new(), |all, step| all + "/" + &step.replace('~', "~0").replace('/', "~1"))
 }
 
-/// Whether a text holds only what XML 1.0 and both databases can carry.
-pub(crate) fn is_plain(text: &str) -> bool {
-    text.chars().all(|c| match c {
-        '\t' | '\n' | '\r' => true,
-        '\u{FFFE}' | '\u{FFFF}' => false,
-        c => !c.is_ascii_control() || c == '\u{7F}',
-    })
-}
-
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     /// Where we are; left as it is when something is wrong there.
@@ -77,7 +68,7 @@ impl Strict<'_> {
     }
 
     fn text<E: Error>(self, text: &str) -> Result<String, E> {
-        if is_plain(text) {
+        if pages::is_plain(text) {
             Ok(text.to_owned())
         } else {
             Err(E::custom("a character that cannot be carried"))

@@ -1,8 +1,9 @@
 //! What every request leaves behind: a line in the log and figures for Prometheus, by route template,
 //! never by path, query or content.
 
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
@@ -35,6 +36,11 @@ const UNSORTED: u64 = 1_000;
 
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
+type Labels = Vec<(&'static str, String)>;
+
+/// Labels that gauges were set for. The recorder keeps them, too.
+static KNOWN: Mutex<BTreeMap<&'static str, BTreeSet<Labels>>> = Mutex::new(BTreeMap::new());
+
 /// The process's recorder. There is one, because the `metrics` crate has one.
 static PROMETHEUS: LazyLock<Option<PrometheusHandle>> = LazyLock::new(|| {
     let builder = PrometheusBuilder::new();
@@ -51,9 +57,8 @@ pub(crate) fn start() {
 pub(crate) fn render(stats: Option<&broker::Stats>, pressure: &broker::PressureNow) -> String {
     let Some(prometheus) = PROMETHEUS.as_ref() else { return String::new() };
     if let Some(stats) = stats {
-        for (state, count) in &stats.messages {
-            gauge!("amtsbote_messages", "state" => state.clone()).set(*count as f64);
-        }
+        let of_state = |(state, count): (&String, &u64)| (vec![("state", state.clone())], *count as f64);
+        set_all("amtsbote_messages", stats.messages.iter().map(of_state).collect());
         let (waiting, leased) =
             stats.lanes.iter().fold((0, 0), |(w, l), lane| (w + lane.waiting, l + lane.leased));
         gauge!("amtsbote_jobs", "state" => "waiting").set(waiting as f64);
@@ -72,10 +77,11 @@ pub(crate) fn render(stats: Option<&broker::Stats>, pressure: &broker::PressureN
             .filter(|lane| lane.lane.starts_with("to:"))
             .take(MOST_LANES)
             .for_each(lane_figures);
+        let mut channels = BTreeMap::new();
         for (adapter, state, count) in &stats.channels {
-            let labels = [("adapter", adapter.clone()), ("state", state.clone())];
-            gauge!("amtsbote_channel_deliveries", &labels).set(*count as f64);
+            channels.insert(vec![("adapter", adapter.clone()), ("state", state.clone())], *count as f64);
         }
+        set_all("amtsbote_channel_deliveries", channels);
         gauge!("amtsbote_unsealed_events").set(stats.unsealed_events as f64);
     }
     gauge!("amtsbote_disk_free_bytes").set(pressure.disk_free.unwrap_or_default() as f64);
@@ -86,6 +92,16 @@ pub(crate) fn render(stats: Option<&broker::Stats>, pressure: &broker::PressureN
     gauge!("amtsbote_store_up").set(if stats.is_some() { 1.0 } else { 0.0 });
     prometheus.run_upkeep();
     prometheus.render()
+}
+
+/// Sets a gauge of each of these labels, and of those that were there before and are not any more: nothing would stay at what it was last.
+fn set_all(name: &'static str, now: BTreeMap<Labels, f64>) {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.entry(name).or_default();
+    known.extend(now.keys().cloned());
+    for labels in known.iter() {
+        gauge!(name, labels).set(now.get(labels).copied().unwrap_or_default());
+    }
 }
 
 /// What this process counted of messages, and how long they took: as a histogram of Prometheus, made of the counts as they are kept.
@@ -224,6 +240,27 @@ mod tests {
         (0..250_000).for_each(|_| note());
         let grown = resident().saturating_sub(before);
         assert!(grown < 1 << 19, "{grown} bytes for a quarter of a million requests");
+    }
+
+    #[test]
+    fn what_is_not_there_any_more_is_none() {
+        let pressure =
+            broker::PressureNow { disk_free: None, disk_full: false, requests: 0, bodies: 0, bytes: 0 };
+        let stats = |messages: &[(&str, u64)], channels: &[(&str, &str, u64)]| broker::Stats {
+            engine: "sqlite",
+            messages: messages.iter().map(|it| (it.0.to_owned(), it.1)).collect(),
+            lanes: vec![],
+            channels: channels.iter().map(|it| (it.0.to_owned(), it.1.to_owned(), it.2)).collect(),
+            unsealed_events: 0,
+        };
+        let before = render(Some(&stats(&[("parked", 25)], &[("dms", "waiting", 3)])), &pressure);
+        assert!(before.contains("amtsbote_messages{state=\"parked\"} 25"));
+        let after = render(Some(&stats(&[], &[])), &pressure);
+        assert!(after.contains("amtsbote_messages{state=\"parked\"} 0"), "{after}");
+        assert!(
+            after.contains("amtsbote_channel_deliveries{adapter=\"dms\",state=\"waiting\"} 0"),
+            "{after}"
+        );
     }
 
     #[test]

@@ -66,9 +66,39 @@ pub fn document(settings: &Settings) -> Value {
     })
 }
 
+/// What texts hold: what XML 1.0 and both databases can carry (`pages::is_plain`).
+const PLAIN: &str = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]*$";
+
+/// Key of an authority (`model::Authority`).
+const AUTHORITY: &str = "^[A-Za-z0-9-][A-Za-z0-9.-]{0,79}:[A-Za-z0-9-][A-Za-z0-9.-]{0,79}$";
+
+/// Says of every text below a schema, of which nothing narrower is said, what it may hold.
+fn say_plain(schema: &mut Value) {
+    match schema {
+        Value::Array(all) => all.iter_mut().for_each(say_plain),
+        Value::Object(members) => {
+            let is_text = match members.get("type") {
+                Some(Value::Array(types)) => types.iter().any(|it| it == "string"),
+                Some(name) => name == "string",
+                None => false,
+            };
+            let is_narrow = ["format", "pattern", "enum", "const"].iter().any(|it| members.contains_key(*it));
+            if is_text && !is_narrow {
+                members.insert("pattern".to_owned(), PLAIN.into());
+            }
+            members.values_mut().for_each(say_plain);
+        }
+        _ => {}
+    }
+}
+
 /// Schemas of all types that occur. A finding is sent with its sentences and who has to act beside it.
 fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
     let mut all = generator.take_definitions(true);
+    all.values_mut().for_each(say_plain);
+    if let Some(authority) = all.get_mut("Authority") {
+        authority["pattern"] = AUTHORITY.into();
+    }
     if let Some(properties) = all.get_mut("Finding").and_then(|finding| finding.get_mut("properties")) {
         let sentence =
             |language: &str| json!({ "type": "string", "readOnly": true, "description": language });
@@ -124,6 +154,10 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
         let schema = json!({ "type": "string", "pattern": pattern });
         json!({ "name": name, "in": "header", "required": required, "description": description, "schema": schema })
     };
+    if (route.method.as_str(), route.path) == ("PATCH", "/uploads/{id}") {
+        all.push(header("Upload-Complete", true, r"^\?[01]$", "`?1` with the last part, `?0` before."));
+        all.push(header("Upload-Offset", true, "^[0-9]{1,15}$", "Bytes that are kept already."));
+    }
     if route.method == "POST" {
         all.push(header(
             "Idempotency-Key",
@@ -158,6 +192,7 @@ fn query_parameters(schema: &Schema) -> Vec<Value> {
     let parameter = |(name, schema): (&String, &Value)| {
         let mut schema = schema.clone();
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        say_plain(&mut schema);
         if name == "limit" {
             schema["minimum"] = 1.into();
             schema["maximum"] = paging::MOST.into();
@@ -234,8 +269,8 @@ fn problems_of(route: &Route) -> Vec<u16> {
     let mut all = vec![400, 431, 500, 503];
     match route.needs {
         Needs::Nothing => {}
-        Needs::Token => all.push(401),
-        Needs::Right(_) => all.extend([401, 403]),
+        // What an approval is about says which right it needs.
+        Needs::Token | Needs::Right(_) => all.extend([401, 403]),
     }
     // What a query names may not be there either.
     if route.path.contains('{') || route.query.is_some() {

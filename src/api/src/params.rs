@@ -10,7 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use model::Id;
 use serde::de::DeserializeOwned;
 
-use crate::json;
 use crate::problem::Problem;
 
 /// Query parameters.
@@ -24,7 +23,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
         let mut names = vec![];
         for (name, value) in pairs {
             // The parser puts U+FFFD for bytes that are not UTF-8.
-            let is_text = json::is_plain(&value) && !value.contains(char::REPLACEMENT_CHARACTER);
+            let is_text = pages::is_plain(&value) && !value.contains(char::REPLACEMENT_CHARACTER);
             if !is_text || names.contains(&name) {
                 return Err(Problem::invalid_query(&name));
             }

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use model::{Action, Caller};
 
 use crate::answer::Answer;
 use crate::problem::Problem;
@@ -37,8 +38,28 @@ pub(crate) async fn without_panic(request: Request, next: Next) -> Response {
 }
 
 fn collect(routes: Vec<Route>) -> Router<Api> {
-    let add = |all: Router<Api>, route: Route| all.route(&format!("{BASE}{}", route.path), route.handler);
+    let add = |all: Router<Api>, route: Route| {
+        let handler = match route.needs {
+            Needs::Right(action) => {
+                let let_through = move |request: Request, next: Next| with_right(action, request, next);
+                route.handler.route_layer(from_fn(let_through))
+            }
+            Needs::Nothing | Needs::Token => route.handler,
+        };
+        all.route(&format!("{BASE}{}", route.path), handler)
+    };
     routes.into_iter().fold(Router::new(), add)
+}
+
+/// Lets through whoever has the right that the route names. The broker looks at it as well; here nothing of the request is read, and nothing is
+/// looked for, so the answer does not depend on what there is.
+async fn with_right(action: Action, request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Caller>();
+    let may = caller.map_or(Err(model::Error::Forbidden), |caller| caller.may(action).map(|_| ()));
+    match may {
+        Ok(()) => next.run(request).await,
+        Err(error) => Problem::from(error).into_response(),
+    }
 }
 
 async fn no_route() -> Answer {

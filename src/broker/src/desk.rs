@@ -121,6 +121,25 @@ impl Broker {
         self.only_cases(scope, found).await
     }
 
+    /// Payments within the caller's scope that have this Kassenzeichen, or whose claim does: at most `limit`, the newest first.
+    ///
+    /// # Errors
+    /// If the caller may not read cases.
+    pub async fn find_payments(&self, caller: &Caller, text: &str, limit: u32) -> Result<Vec<Record>, Error> {
+        let scope = caller.may(Action::ReadCases)?;
+        let named = |kind| RecordFilter { named: Some(text.to_owned()), ..RecordFilter::of(kind) };
+        let mut found = self.store().newest(scope, &named(RecordKind::Payment), None, limit).await?;
+        for claim in self.store().newest(scope, &named(RecordKind::Claim), None, limit).await? {
+            let parent = Some(claim.meta().id);
+            let of_claim = RecordFilter { parent, ..RecordFilter::of(RecordKind::Payment) };
+            found.extend(self.store().newest(scope, &of_claim, None, limit).await?);
+        }
+        found.sort_by_key(|record| std::cmp::Reverse(record.meta().id));
+        found.dedup_by_key(|record| record.meta().id);
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+
     /// The cases that these are, or belong to; each once.
     async fn only_cases(&self, scope: &Scope, found: Vec<Record>) -> Result<Vec<Record>, Error> {
         let mut cases: Vec<Record> = vec![];

@@ -199,7 +199,9 @@ impl Broker {
             return Ok(Mended::Checked(Box::new(outcome?)));
         }
         let incoming = Incoming { file_name, ..Incoming::default() };
-        let outcome = self.try_repair(caller, id, &incoming, note, &stored, None).await;
+        let (incoming, new) = (&incoming, &stored);
+        let outcome =
+            self.once(caller, None, move || self.try_repair(caller, id, incoming, note, new, None)).await;
         if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Store(store::Error::Uncertain))) {
             self.store().discard(stored).await;
         }

@@ -121,6 +121,11 @@ impl Config {
         let place = Place::key(&format!("alert[{index}].webhook_secret"));
         Ok(read_secret(reference, place)?.trim_end_matches(['\r', '\n']).to_owned())
     }
+
+    /// That the webhook of the rule at `index` cannot be called, and why.
+    pub fn alert_refused(&self, index: usize, why: &str) -> Error {
+        Error::Value(Place::key(&format!("alert[{index}].webhook")), why.to_owned())
+    }
 }
 
 impl Check<'_> {
@@ -163,6 +168,11 @@ impl Check<'_> {
         }
         if rule.above.is_none() && rule.below.is_none() {
             return wrong("above", "expected a limit: above or below");
+        }
+        for (name, limit) in [("above", rule.above), ("below", rule.below)] {
+            if limit.is_some_and(|limit| !limit.is_finite()) {
+                return wrong(name, "expected a number");
+            }
         }
         self.note(self.number(&format!("{key}.for_minutes"), rule.for_minutes.into(), 0, 10_080));
         self.note(self.number(&format!("{key}.repeat_hours"), rule.repeat_hours.unwrap_or(1).into(), 1, 744));

@@ -75,7 +75,7 @@ impl FromRequest<Console> for FileForm {
             let name = field.name().unwrap_or_default().to_owned();
             if name == "file" {
                 let fields = Form::of(fields);
-                if !fields.is_of(&look) {
+                if !fields.is_plain() || !fields.is_of(&look) {
                     break;
                 }
                 let name = field.file_name().filter(|name| !name.is_empty()).map(short);

@@ -45,6 +45,11 @@ impl Form {
         Form(fields)
     }
 
+    /// Whether all of it is text that documents and databases can carry. People write no other.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.0.iter().all(|(name, value)| pages::is_plain(name) && pages::is_plain(value))
+    }
+
     /// Whether it carries what every form of this visit does.
     pub(crate) fn is_of(&self, look: &Look) -> bool {
         let Some(visit) = &look.visit else { return true };
@@ -69,7 +74,7 @@ impl FromRequest<Console> for Form {
             return Err(page::stale(&look));
         };
         let form = Form(form_urlencoded::parse(&bytes).into_owned().collect());
-        if form.is_of(&look) { Ok(form) } else { Err(page::stale(&look)) }
+        if form.is_plain() && form.is_of(&look) { Ok(form) } else { Err(page::stale(&look)) }
     }
 }
 

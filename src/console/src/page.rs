@@ -16,7 +16,7 @@ use broker::Error;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pages::{Language, Words, style_source};
 
-use crate::nav::{Place, SECTIONS};
+use crate::nav::{Place, SECTIONS, Section};
 use crate::visit::Visit;
 use crate::{BASE, Console};
 
@@ -49,6 +49,8 @@ pub(crate) struct Look {
     pub(crate) office: String,
     /// Path and query of this page without its language, for the link to the other one.
     pub(crate) here: String,
+    /// Whether there is a page at this address; the answers to some forms have none, so they are not to be had in the other language.
+    pub(crate) has_address: bool,
 }
 
 impl Look {
@@ -63,6 +65,7 @@ impl Look {
             visit: None,
             office: console.settings.office.clone(),
             here,
+            has_address: true,
         }
     }
 
@@ -73,6 +76,7 @@ impl Look {
             visit: None,
             office: String::new(),
             here: BASE.to_owned(),
+            has_address: false,
         })
     }
 
@@ -127,8 +131,12 @@ pub(crate) fn page(look: &Look, title: &str, body: &Markup) -> Response {
 
 /// The same with another status.
 pub(crate) fn with_status(look: &Look, status: StatusCode, title: &str, body: &Markup) -> Response {
-    let mut response =
-        (status, whole(look, title, status.is_client_error(), body).into_string()).into_response();
+    let text = whole(look, title, status.is_client_error() || status.is_server_error(), body).into_string();
+    guarded(look, (status, text).into_response())
+}
+
+/// The same answer with what browsers have to know of it: language, and what it may do.
+fn guarded(look: &Look, mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(look.words.tag()));
@@ -178,8 +186,10 @@ fn header(look: &Look) -> Markup {
         header {
             a.house href=(look.to("/")) { strong { "Amtsbote" } " " span { (look.office) } }
             nav aria-label=(words.of("Sprache und Konto", "Language and account")) {
-                a hreflang=(other.tag()) lang=(other.tag()) href={ (look.here) (sign) "lang=" (other.tag()) } {
-                    (other.of("Deutsch", "English"))
+                @if look.has_address {
+                    a hreflang=(other.tag()) lang=(other.tag()) href={ (look.here) (sign) "lang=" (other.tag()) } {
+                        (other.of("Deutsch", "English"))
+                    }
                 }
                 @if let Some(visit) = &look.visit {
                     a href=(look.to("/account")) { (visit.name) }
@@ -193,22 +203,34 @@ fn header(look: &Look) -> Markup {
     }
 }
 
+/// The places of the visitor. On narrow screens they are folded in: without a script, by the style alone, behind the place where the page is.
 fn navigation(look: &Look) -> Markup {
     let words = look.words;
+    let here =
+        SECTIONS.iter().flat_map(|section| section.places).find(|place| is_here(&look.here, place.path));
     html! {
         nav.places aria-label=(words.of("Hauptnavigation", "Main navigation")) {
-            @for section in SECTIONS {
-                @let places: Vec<&Place> = section.places.iter().filter(|place| look.sees(place)).collect();
-                @if !places.is_empty() {
-                    p.section { (words.of(section.german, section.english)) }
-                    ul {
-                        @for place in places {
-                            @let here = is_here(&look.here, place.path);
-                            li { a href=(look.to(place.path)) aria-current=[here.then_some("page")] {
-                                (words.of(place.german, place.english))
-                            } }
-                        }
-                    }
+            details.fold { summary {
+                span.menu { (words.of("Menü", "Menu")) }
+                @if let Some(here) = here { span { (words.of(here.german, here.english)) } }
+            } }
+            div { @for section in SECTIONS { (section_of(look, section)) } }
+        }
+    }
+}
+
+fn section_of(look: &Look, section: &Section) -> Markup {
+    let words = look.words;
+    let places: Vec<&Place> = section.places.iter().filter(|place| look.sees(place)).collect();
+    html! {
+        @if !places.is_empty() {
+            p.section { (words.of(section.german, section.english)) }
+            ul {
+                @for place in places {
+                    @let here = is_here(&look.here, place.path);
+                    li { a href=(look.to(place.path)) aria-current=[here.then_some("page")] {
+                        (words.of(place.german, place.english))
+                    } }
                 }
             }
         }
@@ -330,11 +352,5 @@ pub(crate) fn assets() -> Router<Console> {
 
 /// A part of a page, for a script that puts it into its place.
 pub(crate) fn part(look: &Look, body: &Markup) -> Response {
-    let mut response = body.clone().into_string().into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(look.words.tag()));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+    guarded(look, body.clone().into_string().into_response())
 }

@@ -6,11 +6,12 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use broker::{AdapterState, ChainReport};
-use model::{Authority, Caller, Id, Timestamp, ids};
+use broker::{AdapterState, ChainReport, Error};
+use model::rights::Action;
+use model::{Authority, Caller, Id, Scope, Timestamp, ids};
 use tokio::sync::Semaphore;
 
-/// Tries that are remembered; the oldest goes first.
+/// Tries that are remembered; of those that have ended the oldest goes first.
 const MOST_KEPT: usize = 64;
 /// Tries that go on at once.
 const AT_ONCE: usize = 4;
@@ -125,13 +126,35 @@ pub(crate) enum Found {
     Failed(String),
 }
 
-/// Long work of one tenant.
+/// What long work is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum About {
+    /// The connection to a partner, by the part of its address and its name, from an authority of the house.
+    Partner { id: String, name: String, from: Option<Authority> },
+    /// All schemas.
+    Packs,
+    /// All adapters.
+    Adapters,
+    /// The chain of evidence.
+    Chain,
+}
+
+impl About {
+    /// Who may begin it and see what came of it.
+    pub(crate) fn needs(&self) -> Action {
+        match self {
+            About::Chain => Action::ReadEvidence,
+            _ => Action::Operate,
+        }
+    }
+}
+
+/// Long work within one scope.
 #[derive(Debug, Clone)]
 pub(crate) struct Try {
     pub(crate) id: Id,
-    tenant: String,
-    /// What it is about, such as the name of a partner.
-    pub(crate) about: String,
+    scope: Scope,
+    pub(crate) about: About,
     pub(crate) since: Timestamp,
     pub(crate) found: Found,
 }
@@ -150,37 +173,101 @@ impl Default for Tries {
 }
 
 impl Tries {
-    /// Begins work and goes on without it.
+    /// Begins work and goes on without it. The same work that still goes on is not begun again.
+    ///
+    /// # Errors
+    /// `Forbidden` if the caller may not; `TooManyRequests` if as much goes on as is remembered.
     pub(crate) fn begin(
         &self,
         caller: &Caller,
-        about: &str,
+        about: About,
         now: Timestamp,
         work: impl Future<Output = Found> + Send + 'static,
-    ) -> Id {
+    ) -> Result<Id, Error> {
+        let scope = caller.may(about.needs())?.clone();
         let id = ids::new_id();
-        let (tenant, about) = (caller.scope.tenant.clone(), about.to_owned());
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back(Try { id, tenant, about, since: now, found: Found::Running });
-        while kept.len() > MOST_KEPT {
-            kept.pop_front();
+        let runs = |one: &Try| matches!(one.found, Found::Running);
+        if let Some(one) = kept.iter().find(|one| runs(one) && one.about == about && one.scope == scope) {
+            return Ok(one.id);
         }
+        if kept.len() >= MOST_KEPT {
+            let ended = kept.iter().position(|one| !runs(one)).ok_or(Error::TooManyRequests)?;
+            kept.remove(ended);
+        }
+        kept.push_back(Try { id, scope, about, since: now, found: Found::Running });
         drop(kept);
         let tries = self.clone();
         tokio::spawn(async move {
             let _place = tries.places.acquire().await;
-            let found = work.await;
+            // On its own, so that the page is told if it breaks.
+            let found = tokio::spawn(work).await.unwrap_or(Found::Failed(Error::Internal.code().to_owned()));
             let mut kept = tries.kept.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(one) = kept.iter_mut().find(|one| one.id == id) {
                 one.found = found;
             }
         });
-        id
+        Ok(id)
     }
 
-    /// One of the caller's tenant.
+    /// One of the caller's scope that the caller might have begun.
     pub(crate) fn get(&self, caller: &Caller, id: Id) -> Option<Try> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|one| one.id == id && one.tenant == caller.scope.tenant).cloned()
+        let one = kept.iter().find(|one| one.id == id)?;
+        caller.may(one.about.needs()).is_ok_and(|scope| *scope == one.scope).then(|| one.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Actor, Role};
+
+    use super::*;
+
+    fn caller(role: Role, tenant: &str) -> Caller {
+        let actor = Actor { kind: "person".into(), id: "1".into() };
+        Caller { actor, roles: vec![role], scope: Scope::tenant(tenant), authority: None }
+    }
+
+    async fn breaks() -> Found {
+        panic!("within a try")
+    }
+
+    async fn found(tries: &Tries, caller: &Caller, id: Id) -> Found {
+        loop {
+            match tries.get(caller, id).unwrap().found {
+                Found::Running => tokio::task::yield_now().await,
+                found => return found,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_work_is_begun_once_and_shown_to_whoever_may_begin_it() {
+        let (tries, now) = (Tries::default(), Timestamp::default());
+        let (operator, auditor) = (caller(Role::Operator, "soest"), caller(Role::Auditor, "soest"));
+        let begin = |caller: &Caller, about| tries.begin(caller, about, now, std::future::pending());
+        let id = begin(&operator, About::Packs).unwrap();
+        assert_eq!(begin(&operator, About::Packs).unwrap(), id);
+        assert_ne!(begin(&operator, About::Adapters).unwrap(), id);
+        assert!(begin(&auditor, About::Packs).is_err() && begin(&operator, About::Chain).is_err());
+        assert!(tries.get(&operator, id).is_some());
+        assert!(tries.get(&auditor, id).is_none());
+        assert!(tries.get(&caller(Role::Operator, "unna"), id).is_none());
+    }
+
+    #[tokio::test]
+    async fn as_much_goes_on_as_is_remembered_and_what_breaks_says_so() {
+        let (tries, now, operator) =
+            (Tries::default(), Timestamp::default(), caller(Role::Operator, "soest"));
+        let about = |at: usize| About::Partner { id: at.to_string(), name: String::new(), from: None };
+        let broken = tries.begin(&operator, about(0), now, breaks()).unwrap();
+        let Found::Failed(code) = found(&tries, &operator, broken).await else { panic!("told as ended") };
+        assert_eq!(code, Error::Internal.code());
+        for at in 1..=MOST_KEPT {
+            tries.begin(&operator, about(at), now, std::future::pending()).unwrap();
+        }
+        assert!(tries.get(&operator, broken).is_none(), "the oldest that has ended makes room");
+        assert!(tries.begin(&operator, about(MOST_KEPT + 1), now, std::future::pending()).is_err());
     }
 }

@@ -39,10 +39,18 @@ pub struct AlertRow {
     pub value: i64,
     /// Whether it is so for as long as the rule wants.
     pub firing: bool,
-    /// When somebody was told last.
+    /// When it was told last.
     pub told_at: Option<Timestamp>,
+    /// When somebody was called last, whatever came of it.
+    pub tried_at: Option<Timestamp>,
+    /// Since when all is well, while somebody still has to be told so.
+    pub over_at: Option<Timestamp>,
+    /// Who still has to be told.
+    pub waiting: Vec<String>,
     /// Why telling failed last.
     pub code: Option<String>,
+    /// Counts the changes; 0 of what was never kept.
+    pub version: u64,
 }
 
 /// Most rows of one statement.
@@ -88,25 +96,43 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets values before `first`, and of those before `coarse` all but the first of each hour.
+    /// Forgets values before `first`, and puts those before `coarse` together to one for each hour: counts of a minute are added up, of
+    /// the rest the highest stays.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn thin_figures(&self, first: Timestamp, coarse: Timestamp) -> Result<(), Error> {
         let old = Step::new("DELETE FROM figure WHERE at < $1", vec![first.into()], "figure", Expect::Any);
+        // Whole hours: each is put together from its own first value on.
+        let from = coarse.micros() - 30 * HOUR;
+        let from = Timestamp::from_micros(from - from.rem_euclid(HOUR));
+        let args = || vec![coarse.into(), from.into(), HOUR.into()];
+        let together = Step::new(
+            "UPDATE figure SET value = (SELECT CAST(CASE WHEN figure.series IN ('messages.in', 'messages.out') \
+             THEN sum(it.value) ELSE max(it.value) END AS BIGINT) FROM figure AS it \
+             WHERE it.tenant = figure.tenant AND it.series = figure.series AND it.label = figure.label \
+             AND it.at >= figure.at AND it.at < figure.at - figure.at % $3 + $3 AND it.at < $1) \
+             WHERE at < $1 AND at >= $2 AND NOT EXISTS (SELECT 1 FROM figure AS before \
+             WHERE before.tenant = figure.tenant AND before.series = figure.series AND before.label = figure.label \
+             AND before.at < figure.at AND before.at >= figure.at - figure.at % $3)",
+            args(),
+            "figure",
+            Expect::Any,
+        );
         let hours = Step::new(
             "DELETE FROM figure WHERE at < $1 AND at >= $2 AND EXISTS (SELECT 1 FROM figure AS before \
              WHERE before.tenant = figure.tenant AND before.series = figure.series AND before.label = figure.label \
              AND before.at < figure.at AND before.at >= figure.at - figure.at % $3)",
-            vec![coarse.into(), Timestamp::from_micros(coarse.micros() - 30 * HOUR).into(), HOUR.into()],
+            args(),
             "figure",
             Expect::Any,
         );
-        self.db().commit(Unit::Steps(vec![old, hours])).await?;
+        self.db().commit(Unit::Steps(vec![old, together, hours])).await?;
         Ok(())
     }
 
-    /// Values of a series from a time on until before another, of a tenant and of the whole house, in the order of time.
+    /// Values of a series from a time on until before another, of a tenant and of the whole house, in the order of time; of too many the
+    /// newest.
     ///
     /// # Errors
     /// If the database fails.
@@ -123,7 +149,7 @@ impl Store {
             .and("series =", series)
             .and("at >=", from)
             .and("at <", to)
-            .sql(" ORDER BY at, label LIMIT ")
+            .sql(" ORDER BY at DESC, label DESC LIMIT ")
             .bind(MOST);
         let figure = |row: &Row| {
             Ok(FigureRow {
@@ -134,7 +160,7 @@ impl Store {
                 value: row.int(4)?,
             })
         };
-        self.db().read(select).await?.iter().map(figure).collect()
+        self.db().read(select).await?.iter().rev().map(figure).collect()
     }
 
     /// What the rules of alerts have seen.
@@ -143,7 +169,8 @@ impl Store {
     /// If the database fails.
     pub async fn alert_rows(&self) -> Result<Vec<AlertRow>, Error> {
         let select = Select::new(
-            "SELECT rule, tenant, label, since, value, firing, told_at, code FROM alert ORDER BY rule, tenant, label LIMIT ",
+            "SELECT rule, tenant, label, since, value, firing, told_at, tried_at, over_at, waiting, code, version \
+             FROM alert ORDER BY rule, tenant, label LIMIT ",
         );
         let alert = |row: &Row| {
             Ok(AlertRow {
@@ -154,46 +181,66 @@ impl Store {
                 value: row.int(4)?,
                 firing: row.int(5)? == 1,
                 told_at: row.opt_time(6)?,
-                code: row.opt_text(7)?,
+                tried_at: row.opt_time(7)?,
+                over_at: row.opt_time(8)?,
+                waiting: row.json(9)?,
+                code: row.opt_text(10)?,
+                version: row.number(11)?,
             })
         };
         self.db().read(select.bind(MOST)).await?.iter().map(alert).collect()
     }
 
-    /// Keeps what a rule has seen.
+    /// Keeps what a rule has seen, with the next version. `false`, and nothing is changed, if it is not there any more as it was read:
+    /// another node was faster.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn put_alert(&self, row: &AlertRow) -> Result<(), Error> {
-        let step = Step::new(
-            "INSERT INTO alert (rule, tenant, label, since, value, firing, told_at, code) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (rule, tenant, label) DO UPDATE SET \
-             since = excluded.since, value = excluded.value, firing = excluded.firing, told_at = excluded.told_at, \
-             code = excluded.code",
-            vec![
-                row.rule.as_str().into(),
-                row.tenant.as_str().into(),
-                row.label.as_str().into(),
-                row.since.into(),
-                row.value.into(),
-                row.firing.into(),
-                row.told_at.into(),
-                row.code.as_deref().into(),
-            ],
-            "alert",
-            Expect::Any,
-        );
-        self.db().commit(Unit::Steps(vec![step])).await?;
-        Ok(())
+    pub async fn put_alert(&self, row: &mut AlertRow) -> Result<bool, Error> {
+        let sql = match row.version {
+            0 => {
+                "INSERT INTO alert (rule, tenant, label, since, value, firing, told_at, tried_at, over_at, waiting, code, version) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING rule"
+            }
+            _ => {
+                "UPDATE alert SET since = $4, value = $5, firing = $6, told_at = $7, tried_at = $8, over_at = $9, \
+                 waiting = $10, code = $11, version = $12 \
+                 WHERE rule = $1 AND tenant = $2 AND label = $3 AND version = $13 RETURNING rule"
+            }
+        };
+        let mut args = vec![
+            row.rule.as_str().into(),
+            row.tenant.as_str().into(),
+            row.label.as_str().into(),
+            row.since.into(),
+            row.value.into(),
+            row.firing.into(),
+            row.told_at.into(),
+            row.tried_at.into(),
+            row.over_at.into(),
+            serde_json::Value::from(row.waiting.as_slice()).to_string().into(),
+            row.code.as_deref().into(),
+            (row.version + 1).into(),
+        ];
+        args.extend((row.version > 0).then(|| row.version.into()));
+        let step = Step::new(sql, args, "alert", Expect::Returning);
+        let is_ours = !self.db().commit(Unit::Steps(vec![step])).await?.is_empty();
+        row.version += u64::from(is_ours);
+        Ok(is_ours)
     }
 
-    /// Forgets what a rule has seen: all is well.
+    /// Forgets what a rule has seen: all is well. What another node has changed meanwhile stays.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn end_alert(&self, row: &AlertRow) -> Result<(), Error> {
-        let args = vec![row.rule.as_str().into(), row.tenant.as_str().into(), row.label.as_str().into()];
-        let sql = "DELETE FROM alert WHERE rule = $1 AND tenant = $2 AND label = $3";
+        let args = vec![
+            row.rule.as_str().into(),
+            row.tenant.as_str().into(),
+            row.label.as_str().into(),
+            row.version.into(),
+        ];
+        let sql = "DELETE FROM alert WHERE rule = $1 AND tenant = $2 AND label = $3 AND version = $4";
         self.db().commit(Unit::Steps(vec![Step::new(sql, args, "alert", Expect::Any)])).await?;
         Ok(())
     }

@@ -126,11 +126,9 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn is_message_held(&self, tenant: &str, id: Id) -> Result<bool, Error> {
-        if self.holds_of(&Scope::tenant(tenant), id).await? {
-            return Ok(true);
-        }
         let select = Select::new("SELECT 1 FROM record WHERE tenant = ").bind(tenant);
-        let select = select.sql(HELD_TREE).bind(tenant).and("message_id =", id).sql(") LIMIT 1");
+        let select = select.sql(HELD_ROOTS).bind(id).sql(" UNION SELECT case_id FROM event WHERE tenant = ");
+        let select = select.bind(tenant).and("message_id =", id).sql(" AND case_id IS NOT NULL) LIMIT 1");
         Ok(self.db().read_one(select).await?.is_some())
     }
 
@@ -318,9 +316,9 @@ impl Store {
     }
 }
 
-/// Of records: those under a hold in the trees of the events that are named next.
-pub(crate) const HELD_TREE: &str = r#" AND body LIKE '%"hold":{%' AND root IN
-    (SELECT case_id FROM event WHERE case_id IS NOT NULL AND tenant = "#;
+/// Of records: those under a hold in the trees, as they are now, of what the message brought that is named next, and in further ones.
+const HELD_ROOTS: &str =
+    r#" AND body LIKE '%"hold":{%' AND root IN (SELECT root FROM record WHERE staged_by = "#;
 
 fn message(row: &Row) -> Result<Message, Error> {
     let mut message: Message = row.json(0)?;

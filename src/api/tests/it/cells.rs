@@ -7,6 +7,7 @@
 //! | nobody | 401; the console sends to its sign-in |
 //! | the role does not allow it | 403, whoever it belongs to |
 //! | it allows it, and the thing is one's own | neither |
+//! | what it allows depends on what was asked for (`/approvals`) | as `of_approval` says |
 //! | it allows it, and the thing belongs to others | 404, the very answer that an id gets which nothing has; lists are without it |
 
 use std::collections::BTreeSet;
@@ -39,8 +40,28 @@ const ALSO: &[(&str, &str, Action)] = &[
     ("POST", "/subscriptions", Action::ReadEvents),
 ];
 
-/// Routes at which even a thing of one's own tenant is not found by another token than that which made it, or that may decide about it.
-const OF_ONE_TOKEN: &[&str] = &["/uploads/{id}", "/subscriptions/{id}", "/approvals/{id}"];
+/// Routes at which even a thing of one's own tenant is not found by another token than that which made it.
+const OF_ONE_TOKEN: &[&str] = &["/uploads/{id}", "/subscriptions/{id}"];
+
+/// What is answered below `/approvals`: the right that is needed depends on what was asked for, which is here to read a message.
+pub(crate) fn of_approval(role: Option<Role>, is_own: bool, method: &str, path: &str) -> &'static [u16] {
+    let has = |action| role.is_some_and(|role| role.actions().contains(&action));
+    let decides = has(Action::ReleaseContent);
+    let sees = decides || has(Action::ReadAudit);
+    match (method, path) {
+        ("GET", "/approvals") => &[200],
+        // The message that is named does not exist.
+        ("POST", "/approvals") if has(Action::ReadMessages) => &[404],
+        ("POST", "/approvals") => &[403],
+        // It is the owner's to withdraw and to read.
+        (_, "/approvals/{id}/withdraw" | "/approvals/{id}/content") => &[404],
+        _ if !is_own || !sees => &[404],
+        ("GET", _) => &[200],
+        // 409: another one has decided before.
+        _ if decides => &[200, 409],
+        _ => &[403],
+    }
+}
 
 /// Somebody in one role, or in none, at a place.
 struct Who {
@@ -50,6 +71,10 @@ struct Who {
 }
 
 impl Who {
+    fn is_own(&self) -> bool {
+        self.place == "own"
+    }
+
     fn may(&self, route: &Route) -> bool {
         let has = |action: Action| self.role.is_some_and(|role| role.actions().contains(&action));
         let also = ALSO.iter().find(|(method, path, _)| *method == route.method && *path == route.path);
@@ -138,6 +163,9 @@ impl Table {
         if !who.may(route) {
             return if answer.status == 403 { None } else { told("is not forbidden") };
         }
+        if is_wrong_for_approval(who, route, &answer) {
+            return told("is not what belongs here");
+        }
         // Partners and what others can take belong to no unit and no service.
         let belongs_to_tenant = route.path.starts_with("/partners/");
         if !route.path.contains("{id}") || (belongs_to_tenant && who.place != "another tenant") {
@@ -162,10 +190,8 @@ impl Table {
         let may_be_missing = route.method == "DELETE"
             || !route.path.contains("{id}")
             || OF_ONE_TOKEN.iter().any(|it| route.path.starts_with(it));
-        // Whether a second person may agree depends on what was asked for, and by whom.
-        let depends = route.path.starts_with("/approvals");
         let wrong = match answer.status.as_u16() {
-            403 if depends => false,
+            _ if route.path.starts_with("/approvals") => is_wrong_for_approval(who, route, &answer),
             401 | 403 => true,
             404 => !may_be_missing && !names_another(route),
             status => status >= 500,
@@ -173,6 +199,13 @@ impl Table {
         let body = String::from_utf8_lossy(&answer.body);
         wrong.then(|| format!("{:?}: {} {}: {} {body}", who.role, route.method, route.path, answer.status))
     }
+}
+
+/// Whether an answer below `/approvals` is another one than the table says.
+fn is_wrong_for_approval(who: &Who, route: &Route, answer: &Answer) -> bool {
+    route.path.starts_with("/approvals")
+        && !of_approval(who.role, who.is_own(), route.method.as_str(), route.path)
+            .contains(&answer.status.as_u16())
 }
 
 /// Whether a plausible request names another thing as well, which does not exist, or takes the thing away.
@@ -197,13 +230,13 @@ async fn every_cell_of_the_table_of_rights_is_as_it_says() {
     let table = Table::new().await;
     let routes = api::routes();
     let before = all_of(&table.gateway, &table.owner, &table.things).await;
-    let pages = Pages::new(&table.gateway, &table.things);
+    let pages = Pages::new(&table.gateway, &table.things).await;
 
     let nothing_may_happen = |who: &&Who, route: &&Route| {
         // What somebody makes, he makes at his own place; partners are those of the whole tenant.
         let of_tenant = route.path == "/partners/{id}" && who.place != "another tenant";
         let makes = route.method != "GET" && (of_tenant || !route.path.contains("{id}"));
-        !who.may(route) || (who.place != "own" && !makes && matches!(route.needs, Needs::Right(_)))
+        !who.may(route) || (!who.is_own() && !makes && route.needs != Needs::Nothing)
     };
     let cells: Vec<(&Who, &Route)> =
         table.everybody.iter().flat_map(|who| routes.iter().map(move |route| (who, route))).collect();
@@ -222,7 +255,7 @@ async fn every_cell_of_the_table_of_rights_is_as_it_says() {
     assert!(walked > 3_000, "{walked}");
 
     // What may happen comes last: the more it takes away, the later.
-    let mut own: Vec<(&Who, &Route)> = others.into_iter().filter(|(who, _)| who.place == "own").collect();
+    let mut own: Vec<(&Who, &Route)> = others.into_iter().filter(|(who, _)| who.is_own()).collect();
     own.sort_by_key(|(_, route)| {
         ["GET", "PUT", "PATCH", "POST"].iter().position(|it| *it == route.method).unwrap_or(9)
     });

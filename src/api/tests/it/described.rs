@@ -15,7 +15,7 @@ use crate::gateway::{ALL_ROLES, Gateway};
 use crate::isolation::Things;
 
 /// Requests to each operation if not told otherwise.
-const EXAMPLES: &str = "4";
+const EXAMPLES: &str = "3";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_is_one_that_is_described() {

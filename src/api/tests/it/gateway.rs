@@ -217,6 +217,10 @@ impl Gateway {
     }
 
     pub(crate) async fn limited(settings: Settings, quotas: Quotas) -> Self {
+        Gateway::ruled(settings, quotas, Rules::default()).await
+    }
+
+    pub(crate) async fn ruled(settings: Settings, quotas: Quotas, rules: Rules) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(store::Config {
             database: format!("sqlite:{}", folder.path().join("db").display()),
@@ -239,7 +243,7 @@ impl Gateway {
             clock: Arc::new(SystemClock),
             evidence_key: Arc::new(EvidenceKey::random().unwrap()),
             outbound: Arc::new(Nowhere),
-            rules: Rules::default(),
+            rules,
             limits: Limits { most_bytes: MOST_BYTES },
             node: "test".into(),
             stamping: None,

@@ -226,12 +226,12 @@ impl Broker {
     async fn decidable(&self, caller: &Caller, id: Id) -> Result<(Approval, Scope), Error> {
         let found = self.store().approval(&caller.scope.tenant, id).await?;
         let approval = found.ok_or(model::Error::NotFound { kind: "approval" })?;
-        // Where the caller sees nothing, nothing is there, whatever the caller may do elsewhere.
-        if !lies_in(&approval, &caller.scope) {
-            return Err(model::Error::NotFound { kind: "approval" }.into());
-        }
         if approval.asked_by == caller.actor {
             return Err(model::Error::SecondPerson.into());
+        }
+        // To whom it is not shown, it is not there.
+        if !sees(caller, &approval) {
+            return Err(model::Error::NotFound { kind: "approval" }.into());
         }
         let scope = caller.may(approval.kind.decided_with())?;
         Ok((approval, scope.clone()))

@@ -12,7 +12,7 @@ use serde_json::json;
 use store::{AlertRow, FigureRow, Work};
 
 use super::tell::{AlertHook, AlertSent, Mailer, Occasion};
-use super::{thousandths, whole};
+use super::{MINUTE, thousandths, whole};
 use crate::{Broker, Error};
 
 /// How bad it is.
@@ -95,6 +95,11 @@ impl AlertRule {
             || self.below.is_some_and(|limit| value < thousandths(limit))
     }
 
+    /// Everybody whom it names, each as they are named where telling failed.
+    pub(super) fn receivers(&self) -> Vec<String> {
+        self.to.iter().cloned().chain(self.hook.as_ref().map(|hook| hook.host())).collect()
+    }
+
     /// The rule in signs.
     pub fn shown(&self) -> String {
         let above = self.above.map(|limit| format!("> {limit}"));
@@ -145,17 +150,9 @@ impl Broker {
         }
         let rule = self.alerts.rules.iter().find(|rule| rule.id == id);
         let rule = rule.ok_or(model::Error::NotFound { kind: "alert" })?;
-        let row = AlertRow {
-            rule: rule.id.clone(),
-            tenant: String::new(),
-            label: rule.label.clone().unwrap_or_default(),
-            since: self.now(),
-            value: 0,
-            firing: false,
-            told_at: None,
-            code: None,
-        };
-        let sent = self.tell_of(rule, &row, Occasion::Test).await;
+        let label = rule.label.clone().unwrap_or_default();
+        let row = begun(rule, (String::new(), label), 0, self.now());
+        let sent = self.tell_of(rule, &row, Occasion::Test, &rule.receivers()).await;
         let failed = sent.iter().filter(|sent| sent.code.is_some()).count();
         let detail = json!({ "alert": rule.id, "told": sent.len() - failed, "failed": failed });
         let mut work = Work::new();
@@ -171,17 +168,23 @@ impl Broker {
             .into_iter()
             .map(|row| ((row.rule.clone(), row.tenant.clone(), row.label.clone()), row))
             .collect();
+        // Of each rule, how many were told of in this look: what a whole network that fails leads to goes out bit by bit.
+        let mut told = BTreeMap::<&str, usize>::new();
         for rule in &self.alerts.rules {
+            let told = told.entry(&rule.id).or_default();
             for figure in figures.iter().filter(|row| rule.watches(row) && rule.is_passed_by(row.value)) {
                 let key = (rule.id.clone(), figure.tenant.clone(), figure.label.clone());
                 let known = kept.remove(&key);
-                self.passes(rule, figure, known).await?;
+                self.passes(rule, figure, known, told).await?;
             }
         }
         // What is left does not pass its limit any more, or nobody asks for it.
         for row in kept.into_values() {
             match self.alerts.rules.iter().find(|rule| rule.id == row.rule) {
-                Some(rule) if row.firing => self.alert_ends(rule, row).await?,
+                Some(rule) if row.told_at.is_some() => {
+                    self.alert_ends(rule, row, told.entry(&rule.id).or_default()).await?;
+                }
+                // Nobody was told that it had begun.
                 _ => self.store().end_alert(&row).await?,
             }
         }
@@ -193,57 +196,97 @@ impl Broker {
         rule: &AlertRule,
         figure: &FigureRow,
         known: Option<AlertRow>,
+        told: &mut usize,
     ) -> Result<(), Error> {
         let now = self.now();
-        let mut row = known.unwrap_or_else(|| AlertRow {
-            rule: rule.id.clone(),
-            tenant: figure.tenant.clone(),
-            label: figure.label.clone(),
-            since: now,
-            value: figure.value,
-            firing: false,
-            told_at: None,
-            code: None,
-        });
+        let anew = || begun(rule, (figure.tenant.clone(), figure.label.clone()), figure.value, now);
+        let mut row = match known {
+            // It was over: this is another one.
+            Some(before) if before.over_at.is_some() => AlertRow { version: before.version, ..anew() },
+            Some(row) => row,
+            None => anew(),
+        };
         row.value = figure.value;
         row.firing |= row.since.plus(rule.lasting) <= now;
         let is_due = match (row.told_at, rule.repeat) {
+            _ if !row.firing => false,
             (None, _) => true,
             (Some(told), Some(pause)) => told.plus(pause) <= now,
             (Some(_), None) => false,
         };
-        if !row.firing || !is_due {
-            return Ok(self.store().put_alert(&row).await?);
+        let waits = is_due || !row.waiting.is_empty();
+        if !waits || is_called(&row, now) || *told >= MOST_TOLD {
+            self.store().put_alert(&mut row).await?;
+            return Ok(());
         }
-        // Before it is told: another node that comes meanwhile must not tell it too.
-        let before = row.told_at.replace(now);
-        self.store().put_alert(&row).await?;
-        tracing::warn!(alert = %rule.id, label = %row.label, "an alert fires");
-        row.code = first_failure(&self.tell_of(rule, &row, Occasion::Firing).await);
-        if row.code.is_some() {
-            row.told_at = before;
+        if is_due {
+            tracing::warn!(alert = %rule.id, label = %row.label, "an alert fires");
+            (row.told_at, row.waiting) = (Some(now), rule.receivers());
         }
-        Ok(self.store().put_alert(&row).await?)
+        *told += 1;
+        self.tell_waiting(rule, &mut row, Occasion::Firing).await?;
+        Ok(())
     }
 
-    async fn alert_ends(&self, rule: &AlertRule, mut row: AlertRow) -> Result<(), Error> {
-        // Nobody was told that it had begun.
-        if row.told_at.is_some() {
-            row.code = first_failure(&self.tell_of(rule, &row, Occasion::Resolved).await);
-            if row.code.is_some() && row.since.plus(GIVE_UP) > self.now() {
-                return Ok(self.store().put_alert(&row).await?);
-            }
+    async fn alert_ends(&self, rule: &AlertRule, mut row: AlertRow, told: &mut usize) -> Result<(), Error> {
+        let now = self.now();
+        if is_called(&row, now) || *told >= MOST_TOLD {
+            return Ok(());
         }
-        tracing::info!(alert = %rule.id, label = %row.label, "an alert is over");
-        Ok(self.store().end_alert(&row).await?)
+        *told += 1;
+        if row.over_at.is_none() {
+            tracing::info!(alert = %rule.id, label = %row.label, "an alert is over");
+            (row.over_at, row.waiting) = (Some(now), rule.receivers());
+        }
+        let is_ours = self.tell_waiting(rule, &mut row, Occasion::Resolved).await?;
+        let is_last = row.waiting.is_empty() || row.over_at.is_some_and(|over| over.plus(GIVE_UP) <= now);
+        if is_ours && is_last {
+            self.store().end_alert(&row).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells those who still have to be told; who could not be stays noted. `false` if another node does it.
+    async fn tell_waiting(&self, rule: &AlertRule, row: &mut AlertRow, why: Occasion) -> Result<bool, Error> {
+        // Before anybody is called: a node that comes meanwhile leaves it alone, and one that was here before is found out.
+        row.tried_at = Some(self.now());
+        if !self.store().put_alert(row).await? {
+            return Ok(false);
+        }
+        let sent = self.tell_of(rule, row, why, &row.waiting).await;
+        row.code = sent.iter().find_map(|sent| sent.code.clone());
+        row.waiting = sent.into_iter().filter(|sent| sent.code.is_some()).map(|sent| sent.to).collect();
+        Ok(self.store().put_alert(row).await?)
     }
 }
+
+/// Of one rule, how many labels are told of in one look; the others have their turn in the next.
+const MOST_TOLD: usize = 20;
 
 /// After this time nobody tries any more to tell that something is over.
 const GIVE_UP: Duration = Duration::from_secs(7 * 24 * 3_600);
 
-fn first_failure(sent: &[AlertSent]) -> Option<String> {
-    sent.iter().find_map(|sent| sent.code.clone())
+/// Whether somebody is called just now, by this node or another: each call has its time, which is shorter.
+fn is_called(row: &AlertRow, now: Timestamp) -> bool {
+    row.tried_at.is_some_and(|tried| now < tried.plus(MINUTE))
+}
+
+/// What a rule has seen of a tenant and a label for the first time.
+fn begun(rule: &AlertRule, (tenant, label): (String, String), value: i64, now: Timestamp) -> AlertRow {
+    AlertRow {
+        rule: rule.id.clone(),
+        tenant,
+        label,
+        since: now,
+        value,
+        firing: false,
+        told_at: None,
+        tried_at: None,
+        over_at: None,
+        waiting: vec![],
+        code: None,
+        version: 0,
+    }
 }
 
 fn now(rule: &AlertRule, row: Option<&AlertRow>) -> AlertNow {
@@ -253,7 +296,7 @@ fn now(rule: &AlertRule, row: Option<&AlertRow>) -> AlertNow {
         series: rule.series.clone(),
         label: row.map(|row| row.label.clone()).or_else(|| rule.label.clone()).unwrap_or_default(),
         rule: rule.shown(),
-        firing: row.is_some_and(|row| row.firing),
+        firing: row.is_some_and(|row| row.firing && row.over_at.is_none()),
         since: row.map(|row| row.since),
         value: row.map(|row| whole(row.value)),
         told_at: row.and_then(|row| row.told_at),

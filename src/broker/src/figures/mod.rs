@@ -79,7 +79,8 @@ impl Broker {
     }
 
     /// Values of a series from a time on until before another: of the caller's tenant and of the whole house, in the order of time. Kept
-    /// are those of each minute for two days and of each hour for thirty.
+    /// are those of each minute for two days, then for thirty one of each hour: of `messages.in` and `messages.out` the sum, else the
+    /// highest.
     ///
     /// # Errors
     /// `Forbidden` unless the caller may operate the whole tenant.

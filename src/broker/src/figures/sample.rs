@@ -101,14 +101,18 @@ impl Broker {
             let age =
                 |since: Timestamp| sample.at.micros().saturating_sub(since.micros()).max(0) as f64 / 1e6;
             let age = lane.oldest.map_or(0.0, age);
-            sample.put(&lane.tenant, "messages.oldest", partner, age);
             sample.most(&lane.tenant, "messages.oldest", "", age);
             let breaker = match lane.breaker.state {
                 BreakerState::Closed => 0.0,
                 BreakerState::HalfOpen => 1.0,
                 BreakerState::Open => 2.0,
             };
-            sample.put(&lane.tenant, "breaker", partner, breaker);
+            // A house knows hundreds of partners; of those where all is well nothing is noted.
+            for (series, value) in [("messages.oldest", age), ("breaker", breaker)] {
+                if value > 0.0 {
+                    sample.put(&lane.tenant, series, partner, value);
+                }
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use model::outbound::{ChosenBy, Post};
 use model::{Failure, ids};
 use seal::webhook::SharedSecret;
@@ -39,6 +39,13 @@ pub struct AlertHook {
     pub secret: SharedSecret,
 }
 
+impl AlertHook {
+    /// Its address without what comes after the host, which may be secret.
+    pub(super) fn host(&self) -> String {
+        self.url.split(['/', '?', '#']).take(3).collect::<Vec<_>>().join("/")
+    }
+}
+
 /// Whether somebody was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertSent {
@@ -57,13 +64,20 @@ pub(super) enum Occasion {
 }
 
 impl Broker {
-    /// Tells everybody whom a rule names, all at once; each has their time and no more.
-    pub(super) async fn tell_of(&self, rule: &AlertRule, row: &AlertRow, why: Occasion) -> Vec<AlertSent> {
-        let mails = rule.to.iter().map(|to| self.tell_by_mail(rule, row, why, to));
-        let mut sent = join_all(mails).await;
-        if let Some(hook) = &rule.hook {
-            sent.push(self.tell_by_hook(rule, row, why, hook).await);
-        }
+    /// Tells those whom a rule names, as far as they are among `whom`; all at once, and each has their time and no more.
+    pub(super) async fn tell_of(
+        &self,
+        rule: &AlertRule,
+        row: &AlertRow,
+        why: Occasion,
+        whom: &[String],
+    ) -> Vec<AlertSent> {
+        let mails = rule.to.iter().filter(|to| whom.contains(to));
+        let mails = join_all(mails.map(|to| self.tell_by_mail(rule, row, why, to)));
+        let hooks = rule.hook.iter().filter(|hook| whom.contains(&hook.host()));
+        let hooks = join_all(hooks.map(|hook| self.tell_by_hook(rule, row, why, hook)));
+        let (mut sent, by_hook) = join(mails, hooks).await;
+        sent.extend(by_hook);
         for failed in sent.iter().filter(|sent| sent.code.is_some()) {
             tracing::warn!(alert = %rule.id, code = failed.code.as_deref(), "somebody could not be told of an alert");
         }
@@ -91,8 +105,7 @@ impl Broker {
         hook: &AlertHook,
     ) -> AlertSent {
         let outcome = self.post_alert(rule, row, why, hook).await;
-        let host = hook.url.split('/').take(3).collect::<Vec<_>>().join("/");
-        AlertSent { to: host, code: outcome.err().map(|failure| failure.code.to_string()) }
+        AlertSent { to: hook.host(), code: outcome.err().map(|failure| failure.code.to_string()) }
     }
 
     async fn post_alert(

@@ -30,6 +30,29 @@ impl Broker {
         self.anew(caller, once, move || self.try_clear(caller, scope, (payment, told), decision, once)).await
     }
 
+    /// The same from a page: a decision about the contradiction that the page showed, known by its [`sign`](Clearing::sign).
+    ///
+    /// # Errors
+    /// As [`decide_clearing`](Broker::decide_clearing); `WrongState` if another one stands there, or none any more.
+    pub async fn decide_shown(
+        &self,
+        caller: &Caller,
+        payment: Id,
+        shown: &str,
+        decision: Decision,
+    ) -> Result<Payment, Error> {
+        self.payments()?;
+        let scope = caller.may(Action::DecideMoney)?;
+        self.keeper_of(scope, RecordKind::Payment, payment).await?;
+        let before = self.payment_of(&scope.tenant, payment).await?;
+        let told = before.clearing.filter(|clearing| clearing.sign() == shown);
+        let Some(told) = told else {
+            return Err(model::Error::WrongState { state: before.status.name() }.into());
+        };
+        self.anew(caller, None, move || self.try_clear(caller, scope, (payment, Some(told)), decision, None))
+            .await
+    }
+
     async fn try_clear(
         &self,
         caller: &Caller,

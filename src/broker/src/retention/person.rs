@@ -61,6 +61,9 @@ pub struct PersonPlace {
     pub roles: Vec<String>,
     /// State of the record.
     pub status: String,
+    /// Version of the record, and which of its parties are the person.
+    #[serde(skip)]
+    pub(super) exactly: (u64, Vec<usize>),
 }
 
 /// What is known of a person: where, and whether that is all.
@@ -118,8 +121,9 @@ impl Who {
     pub(super) fn needle(&self) -> String {
         match self {
             Who::Born { born, .. } => format!("\"born\":\"{born}\""),
-            Who::Email(address) => address.clone(),
-            Who::Phone(_) => "\"contacts\":[".to_owned(),
+            // Not every engine knows the small letter of more than ASCII.
+            Who::Email(address) if address.is_ascii() => address.clone(),
+            Who::Phone(_) | Who::Email(_) => "\"contacts\":[".to_owned(),
             Who::Same(_) => "\"parties\":[".to_owned(),
         }
     }
@@ -219,6 +223,36 @@ impl Broker {
         Ok(found)
     }
 
+    /// What lies beside a record in no tree: contacts, dispatches, decisions and claims of a case, payments of a claim. Tasks and
+    /// exchanges are the house's own.
+    pub(super) async fn beside(
+        &self,
+        scope: &Scope,
+        kind: RecordKind,
+        id: Id,
+    ) -> Result<Vec<(RecordKind, Id)>, Error> {
+        use RecordKind::{Case, CaseFile, Claim, Decision, Dispatch, Interaction, Payment};
+        let kinds: &[RecordKind] = match kind {
+            Case | CaseFile => &[Interaction, Dispatch, Decision, Claim],
+            Claim => &[Payment],
+            _ => &[],
+        };
+        let mut found = vec![];
+        for kind in kinds {
+            let filter = RecordFilter { parent: Some(id), ..RecordFilter::of(*kind) };
+            let mut page = Page::first(SLICE);
+            loop {
+                let items = self.store().records(scope, &filter, &page).await?.items;
+                found.extend(items.iter().map(|record| (*kind, record.meta().id)));
+                match items.last() {
+                    Some(last) if items.len() >= SLICE as usize => page.after = Some(last.meta().id),
+                    _ => break,
+                }
+            }
+        }
+        Ok(found)
+    }
+
     async fn find_person(
         &self,
         scope: &Scope,
@@ -249,11 +283,9 @@ impl Broker {
 
 impl PersonFound {
     fn note(&mut self, record: &Record, who: &Who) {
-        let roles: Vec<String> = parties(record)
-            .iter()
-            .filter(|party| who.is(party))
-            .map(|party| party.role.clone().unwrap_or_default())
-            .collect();
+        let named = parties(record).iter().enumerate().filter(|(_, party)| who.is(party));
+        let (which, roles): (Vec<usize>, Vec<String>) =
+            named.map(|(at, party)| (at, party.role.clone().unwrap_or_default())).unzip();
         let meta = record.meta();
         if roles.is_empty() || self.places.iter().any(|place| place.id == meta.id) {
             return;
@@ -268,6 +300,7 @@ impl PersonFound {
                 .and_then(|description| description.record_reference.clone()),
             roles,
             status: record.status().to_owned(),
+            exactly: (meta.version, which),
         });
     }
 }

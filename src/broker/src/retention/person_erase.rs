@@ -6,7 +6,7 @@ use model::case::RecordStatus;
 use model::command::Change;
 use model::party::Party;
 use model::rights::Action;
-use model::{Caller, Command, EventKind, Id, Record, RecordKind, Scope, Timestamp, decide};
+use model::{Caller, Command, Event, EventKind, Id, Record, RecordKind, Scope, Timestamp, decide};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::{Page, TimelineOf, Work};
@@ -78,7 +78,7 @@ impl Broker {
             return Err(model::Error::NotFound { kind: "person" }.into());
         }
         let who = self.who(scope, by).await?;
-        if self.parts.rules.four_eyes && !self.is_agreed(caller, &found).await? {
+        if self.parts.rules.four_eyes && !self.is_agreed(caller, &found, withdrawn.is_some()).await? {
             return Ok(PersonErased { asked: true, ..PersonErased::default() });
         }
         self.seal_now(&scope.tenant).await?;
@@ -87,18 +87,20 @@ impl Broker {
             let record = self.owned_any(scope, place.id).await?;
             match self.why_it_stays(&record, withdrawn.is_some()).await? {
                 Some(reason) => outcome.stays(&record, reason),
-                None => self.erase_from(caller, record, &who, &mut outcome).await?,
+                None => self.erase_from(caller, record, &who, withdrawn, &mut outcome).await?,
             }
         }
         Ok(outcome)
     }
 
-    /// Whether another one has asked for exactly these records before; if not, this is what the caller asks. Of the person nothing is
-    /// kept for it but a digest over the ids of the records.
-    async fn is_agreed(&self, caller: &Caller, found: &PersonFound) -> Result<bool, Error> {
+    /// Whether another one has asked for exactly the same before: these parties of these records as they are, for the same reason. If
+    /// not, this is what the caller asks. Of the person nothing is kept for it but a digest of where the person stands.
+    async fn is_agreed(&self, caller: &Caller, found: &PersonFound, withdrawn: bool) -> Result<bool, Error> {
         let tenant = &caller.scope.tenant;
-        let ids: Vec<String> = found.places.iter().map(|place| place.id.to_string()).collect();
-        let digest = seal::sha256(&[ids.join(",").as_bytes()]).to_string();
+        let places: Vec<Value> =
+            found.places.iter().map(|at| json!([at.id, at.exactly.0, at.exactly.1])).collect();
+        let records = places.len();
+        let digest = seal::sha256(&[json!([withdrawn, places]).to_string().as_bytes()]).to_string();
         let since = Timestamp::from_micros(self.now().micros().saturating_sub(ASKED_FOR));
         let mut work = Work::new();
         let before = self.store().erasure_asked(tenant, &digest, since).await?;
@@ -106,8 +108,8 @@ impl Broker {
         if agrees {
             work.end_erasure(tenant, &digest);
         } else {
-            work.ask_erasure(tenant, &digest, &caller.actor.id, self.now());
-            let detail = json!({ "records": ids.len() });
+            work.ask_erasure(tenant, &digest, &caller.actor.id, self.now(), since);
+            let detail = json!({ "records": records });
             work.insert_event(&self.audit(tenant, EventKind::PersonErasureAsked, &caller.actor, detail));
         }
         self.store().commit(work).await?;
@@ -133,12 +135,14 @@ impl Broker {
         Ok((!is_closed || !self.is_kept_long_enough(&top)).then_some(NOT_OVER))
     }
 
-    /// Replaces the parties of a record by the mark, and takes from its former events what they said.
+    /// Replaces the parties of a record by the mark, and takes from its former events what they said: at once, but for a record with
+    /// so many of them that it takes several transactions. The record then is the last, so that it is still found if it comes to less.
     async fn erase_from(
         &self,
         caller: &Caller,
         record: Record,
         who: &[Who],
+        withdrawn: Option<&str>,
         outcome: &mut PersonErased,
     ) -> Result<(), Error> {
         let meta = record.meta();
@@ -146,50 +150,97 @@ impl Broker {
         let gone: Vec<Party> =
             parties(&record).iter().filter(|party| who.iter().any(|who| who.is(party))).cloned().collect();
         let words = words_of(&gone);
-        let change = Change::ErasePersons(gone);
+        let change = Change::ErasePersons(gone.clone());
         let command = Command { kind: record.kind(), id: meta.id, expected: None, change };
         let mut decided = decide(Some(&record), &command, self.parts.rules, self.now())?;
         // What came before may be gone: from here on the events begin anew.
         decided.changes = decided.record.to_json();
+        let named = self.events_naming(&scope, meta.id, &gone, &words).await?;
+        let mut slices: Vec<&[Id]> = named.chunks(PAGE as usize).collect();
+        let last = slices.pop().unwrap_or_default();
+        for slice in slices {
+            let mut work = Work::new();
+            silence(&mut work, &scope, slice);
+            self.store().commit(work).await?;
+        }
         let mut work = Work::new();
+        silence(&mut work, &scope, last);
         work.put_record(&decided.record, None);
-        work.insert_event(&notes::of_record(&decided, &caller.actor, self.now(), None));
+        let event = notes::of_record(&decided, &caller.actor, self.now(), None);
+        work.insert_event(&Event {
+            detail: withdrawn.map(|why| json!({ "withdrawn": why.trim() })),
+            ..event
+        });
         work.forget_answers(&scope.tenant, meta.id);
-        self.store().commit(work).await?;
-        self.silence_person(&scope, meta.id, &words).await?;
+        match self.store().commit(work).await.map_err(Error::from) {
+            Err(error) if error.is_conflict("record") => return Err(model::Error::VersionConflict.into()),
+            committed => committed?,
+        };
         outcome.erased.push(meta.id);
-        let description = decided.record.description().cloned().unwrap_or_default();
+        self.note_what_stays(&decided.record, &words, outcome).await
+    }
+
+    /// What may name the person and is not touched: texts of the record, what lies in it and beside it.
+    async fn note_what_stays(
+        &self,
+        record: &Record,
+        words: &[String],
+        outcome: &mut PersonErased,
+    ) -> Result<(), Error> {
+        let meta = record.meta();
+        let scope = Scope::tenant(&meta.tenant);
+        let description = record.description().cloned().unwrap_or_default();
         let text = format!("{} {}", description.title, description.note.unwrap_or_default()).to_lowercase();
         if words.iter().any(|word| text.contains(word)) {
-            outcome.stays(&decided.record, IN_TEXT);
+            outcome.stays(record, IN_TEXT);
         }
-        if record.kind() != RecordKind::Document {
-            for (kind, id) in self.store().children(&scope, meta.id).await? {
-                outcome.stays.push(PersonStays { kind, id, reason: DOCUMENT });
-            }
+        if record.kind() == RecordKind::Document {
+            return Ok(());
         }
+        let mut beside = self.beside(&scope, record.kind(), meta.id).await?;
+        for (kind, id) in beside.clone() {
+            beside.extend(self.beside(&scope, kind, id).await?);
+        }
+        let within = self.store().children(&scope, meta.id).await?;
+        let stays = |(kind, id)| PersonStays { kind, id, reason: DOCUMENT };
+        outcome.stays.extend(within.into_iter().chain(beside).map(stays));
         Ok(())
     }
 
-    async fn silence_person(&self, scope: &Scope, record: Id, words: &[String]) -> Result<(), Error> {
+    /// Events of a record that say something of these parties, by their ids; also one that erased somebody else and holds these.
+    async fn events_naming(
+        &self,
+        scope: &Scope,
+        record: Id,
+        gone: &[Party],
+        words: &[String],
+    ) -> Result<Vec<Id>, Error> {
         let mut page = Page { after: None, limit: PAGE };
+        let mut found = vec![];
         loop {
             let events = self.store().timeline(scope, TimelineOf::Record(record), &page).await?;
-            let Some((_, last)) = events.last() else { return Ok(()) };
+            let Some((_, last)) = events.last() else { return Ok(found) };
             page.after = Some(last.id);
-            let says = |changes: &Option<Value>| {
-                let text =
-                    changes.as_ref().map(|changes| changes.to_string().to_lowercase()).unwrap_or_default();
-                words.iter().any(|word| text.contains(word))
-            };
-            let mut work = Work::new();
-            let of_old = events.iter().filter(|(_, event)| event.kind != EventKind::PersonErased);
-            for (_, event) in of_old.filter(|(_, event)| says(&event.changes)) {
-                work.erase_event(&scope.tenant, event.id);
-            }
-            self.store().commit(work).await?;
+            let says = |event: &Event| event.changes.as_ref().is_some_and(|it| names(it, gone, words));
+            found.extend(events.iter().filter(|(_, event)| says(event)).map(|(_, event)| event.id));
         }
     }
+}
+
+/// Whether changes of a record name one of these parties, however short the name is.
+fn names(changes: &Value, gone: &[Party], words: &[String]) -> bool {
+    let listed = changes["parties"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_one = |value: &Value| {
+        serde_json::from_value::<Party>(value.clone()).map_or(true, |party| gone.contains(&party))
+    };
+    let text = changes.to_string().to_lowercase();
+    listed.iter().any(is_one) || words.iter().any(|word| text.contains(word))
+}
+
+fn silence(work: &mut Work, scope: &Scope, events: &[Id]) {
+    events.iter().for_each(|id| {
+        work.erase_event(&scope.tenant, *id);
+    });
 }
 
 impl PersonErased {

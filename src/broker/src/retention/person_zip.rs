@@ -1,5 +1,6 @@
 //! The export of what is known of a person (GDPR articles 15 and 20): a ZIP of JSON and of the documents in the person's cases, streamed.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
 
@@ -7,7 +8,7 @@ use model::rights::Action;
 use model::{Caller, EventKind, Id, Record, RecordKind, Scope};
 use seal::payload::CHUNK;
 use serde_json::{Value, json};
-use store::{Page, Payload, Store, Work};
+use store::{Payload, Store, Work};
 use tokio::runtime::Handle;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -19,8 +20,9 @@ use crate::{Broker, Error, blocking};
 const MOST_RECORDS: usize = 20_000;
 
 /// What the overview tells whoever hands the export out.
-const NOTE: &str = "Vor der Herausgabe prüfen: Dokumente können Angaben über andere Personen enthalten (Art. 15 Abs. 4 DSGVO). \
-    Before this is handed out: documents may hold data of other persons (GDPR article 15 (4)).";
+const NOTE: &str = "Vor der Herausgabe prüfen: Dokumente, Kontakte und Zahlungen eines Vorgangs können Angaben über andere Personen enthalten \
+    (Art. 15 Abs. 4 DSGVO). Before this is handed out: documents, contacts and payments of a case may hold data of other persons \
+    (GDPR article 15 (4)).";
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,18 +72,19 @@ struct Export {
 
 impl Export {
     fn run(mut self, found: &PersonFound) -> Result<File, Error> {
-        let mut written = std::collections::BTreeSet::new();
-        let mut partners = std::collections::BTreeSet::new();
+        let (mut written, mut partners) = (BTreeSet::new(), BTreeSet::new());
         for place in &found.places {
-            self.tree(place.id, &mut written)?;
-            partners.extend(self.partners(place.root)?);
+            self.tree(place.kind, place.id, &mut written)?;
+        }
+        for root in found.places.iter().map(|place| place.root).collect::<BTreeSet<Id>>() {
+            self.partners(root, &mut partners)?;
         }
         let overview = json!({
             "tenant": self.scope.tenant,
             "createdAt": self.broker.now(),
             "note": NOTE,
             "places": found.places,
-            "complete": !found.more,
+            "complete": !found.more && written.len() < MOST_RECORDS,
             "recipients": partners,
             "records": self.counts.records,
             "documents": self.counts.documents,
@@ -91,36 +94,20 @@ impl Export {
         self.zip.finish().map_err(|_| Error::Internal)
     }
 
-    /// A record that names the person, and what lies in it, as far as the scope covers it.
-    fn tree(&mut self, top: Id, written: &mut std::collections::BTreeSet<Id>) -> Result<(), Error> {
-        let mut wait = vec![top];
-        while let Some(id) = wait.pop() {
+    /// A record that names the person, what lies in it and what lies beside that, as far as the scope covers it.
+    fn tree(&mut self, kind: RecordKind, top: Id, written: &mut BTreeSet<Id>) -> Result<(), Error> {
+        let mut wait = vec![(kind, top)];
+        while let Some((kind, id)) = wait.pop() {
             if written.len() >= MOST_RECORDS || !written.insert(id) {
                 continue;
             }
             let record = self.runtime.block_on(self.store.record_any(&self.scope, id))?;
             let Some(record) = record else { continue };
             self.record(&record)?;
-            let children = self.runtime.block_on(self.store.children(&self.scope, id))?;
-            wait.extend(children.into_iter().map(|(_, id)| id));
-            if matches!(record.kind(), RecordKind::Case | RecordKind::CaseFile) {
-                wait.extend(self.beside(id)?);
-            }
+            wait.extend(self.runtime.block_on(self.store.children(&self.scope, id))?);
+            wait.extend(self.runtime.block_on(self.broker.beside(&self.scope, kind, id))?);
         }
         Ok(())
-    }
-
-    /// Contacts, dispatches, decisions, claims and payments of a case. Tasks and exchanges are the house's own.
-    fn beside(&self, case: Id) -> Result<Vec<Id>, Error> {
-        use RecordKind::{Claim, Decision, Dispatch, Interaction, Payment};
-        let mut ids = vec![];
-        for kind in [Interaction, Dispatch, Decision, Claim, Payment] {
-            let filter = store::RecordFilter { parent: Some(case), ..store::RecordFilter::of(kind) };
-            let page = Page::first(Page::MOST);
-            let listed = self.store.records(&self.scope, &filter, &page);
-            ids.extend(self.runtime.block_on(listed)?.items.iter().map(|record| record.meta().id));
-        }
-        Ok(ids)
     }
 
     fn record(&mut self, record: &Record) -> Result<(), Error> {
@@ -174,18 +161,16 @@ impl Export {
         }
     }
 
-    fn partners(&self, root: Id) -> Result<Vec<String>, Error> {
+    fn partners(&self, root: Id, partners: &mut BTreeSet<String>) -> Result<(), Error> {
         let whole = Scope::tenant(&self.scope.tenant);
-        let mut partners = vec![];
         let mut after = None;
         loop {
             let some = self.runtime.block_on(self.store.messages_of_tree(&whole, root, after, 200))?;
-            let Some(last) = some.last() else { return Ok(partners) };
+            let Some(last) = some.last() else { return Ok(()) };
             after = Some(*last);
             for id in some {
-                if let Some(message) = self.runtime.block_on(self.store.message(&self.scope, id))? {
-                    partners.push(message.partner);
-                }
+                let message = self.runtime.block_on(self.store.message(&self.scope, id))?;
+                partners.extend(message.map(|message| message.partner));
             }
         }
     }

@@ -29,7 +29,8 @@ pub struct DeletionProof {
     pub run: Id,
     /// Merkle root over the lines, hex.
     pub root: String,
-    /// What was deleted: number, kind, subject, since when it had ended, and digests of its bytes.
+    /// What was deleted: number, kind, subject, since when it had ended, and digests of its bytes. Of a record with `asked`, that its
+    /// destruction was asked for: its own events tell its end.
     pub items: Vec<Value>,
     /// The event that says so, with its salt and its number in the chain.
     pub event: EventRecord,
@@ -56,9 +57,14 @@ impl Broker {
     /// The proof of a run that has ended.
     ///
     /// # Errors
-    /// `NotFound` if there is no such run, or it is under way; `Forbidden` unless the caller may erase, or bar from destruction.
+    /// `NotFound` if there is no such run, or it is under way; `Forbidden` unless the caller may erase, or bar from destruction, in the
+    /// whole tenant: its lines are of all units.
     pub async fn retention_proof(&self, caller: &Caller, run: Id) -> Result<DeletionProof, Error> {
-        let tenant = &keeper(caller)?.tenant;
+        let scope = keeper(caller)?;
+        if !scope.is_whole() {
+            return Err(model::Error::Forbidden.into());
+        }
+        let tenant = &scope.tenant;
         let missing = || Error::from(model::Error::NotFound { kind: "run" });
         let run = self.store().retention_run(tenant, run).await?.ok_or_else(missing)?;
         let (Some(root), Some(event)) = (run.root.clone(), run.event) else { return Err(missing()) };

@@ -96,12 +96,13 @@ impl Broker {
             match self.delete(job, &run, number + 1, due).await {
                 Ok(()) => number += 1,
                 // A bar that came in between.
-                Err(error) if error.is_conflict("message copy") => kept.push(RetentionKept {
-                    kind: due.kind.to_owned(),
-                    subject: due.subject,
-                    reason: HELD.to_owned(),
-                    since: due.since,
-                }),
+                Err(error) if error.is_conflict("message copy") || error.is_conflict("notice copy") => kept
+                    .push(RetentionKept {
+                        kind: due.kind.to_owned(),
+                        subject: due.subject,
+                        reason: HELD.to_owned(),
+                        since: due.since,
+                    }),
                 Err(error) => return Err(error),
             }
         }
@@ -239,7 +240,14 @@ fn line(number: u64, due: &RetentionDue) -> Value {
         .iter()
         .map(|payload| json!({ "id": payload.id, "sha256": payload.sha256, "size": payload.size }))
         .collect();
-    json!({ "number": number, "kind": due.kind, "subject": due.subject, "since": due.since, "payloads": payloads })
+    let mut line = json!({
+        "number": number, "kind": due.kind, "subject": due.subject, "since": due.since, "payloads": payloads,
+    });
+    // Its end is told by events of its own, or why it stays after all.
+    if due.disposed.is_some() {
+        line["asked"] = Value::Bool(true);
+    }
+    line
 }
 
 /// A missing section keeps everything, and says so.

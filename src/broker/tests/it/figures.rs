@@ -104,6 +104,11 @@ async fn an_alert_fires_once_on_two_nodes_repeats_and_resolves() {
         look(&nodes).await;
         look(&nodes).await;
         assert_eq!(mails(), 1, "told once");
+        assert_eq!(
+            told.posts.lock().unwrap().len(),
+            1,
+            "who was told does not hear it again because another could not be"
+        );
         let now = nodes[1].alerts(&operator).await.unwrap();
         assert_eq!(
             (now[0].label.as_str(), now[0].firing, now[0].value, &now[0].failed),

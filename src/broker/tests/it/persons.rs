@@ -187,9 +187,11 @@ async fn where_four_eyes_are_wanted_a_second_person_asks_for_the_same() {
     let rules = Rules { four_eyes: true, ..Rules::default() };
     let gateway = Gateway::with_rules(rules, Arc::new(SystemClock)).await;
     let ours = caller("soest", "63");
-    let case =
-        case_of(&gateway, &ours, "63", "63-1", vec![somebody("Muster", "1970-01-02", "m@mail.example")])
-            .await;
+    let parties = vec![
+        somebody("Muster", "1970-01-02", "m@mail.example"),
+        somebody("Nachbar", "1980-03-04", "n@mail.example"),
+    ];
+    let case = case_of(&gateway, &ours, "63", "63-1", parties).await;
     let withdrawn = Some("Einwilligung widerrufen");
     for _ in 0..2 {
         let asked = gateway.broker.erase_person(&ours, &born(), withdrawn).await.unwrap();
@@ -197,5 +199,29 @@ async fn where_four_eyes_are_wanted_a_second_person_asks_for_the_same() {
     }
     let mut second = ours.clone();
     second.actor.id = "another".into();
+    // Of the same case, and still something else.
+    let neighbour = PersonBy::Email("n@mail.example".into());
+    for (who, why) in [(&neighbour, withdrawn), (&born(), None)] {
+        let outcome = gateway.broker.erase_person(&second, who, why).await.unwrap();
+        assert!(outcome.asked && outcome.erased.is_empty(), "{who:?} {why:?}");
+    }
     assert_eq!(gateway.broker.erase_person(&second, &born(), withdrawn).await.unwrap().erased, [case]);
+}
+
+#[tokio::test]
+async fn a_name_of_two_letters_leaves_the_events_as_well() {
+    let gateway = Gateway::start().await;
+    let ours = caller("soest", "63");
+    let mut party = somebody("Ng", "1970-01-02", "m@mail.example");
+    party.contacts.clear();
+    party.person.as_mut().unwrap().born = None;
+    let case = case_of(&gateway, &ours, "63", "63-1", vec![party]).await;
+    let reference = PersonBy::Reference("63-1".into());
+    let outcome = gateway.broker.erase_person(&ours, &reference, Some("widerrufen")).await.unwrap();
+    assert_eq!(outcome.erased, [case]);
+    let events =
+        gateway.broker.record_timeline(&ours, case, &Page { after: None, limit: 100 }).await.unwrap();
+    assert!(!events.iter().any(|(_, event)| json!(event).to_string().contains("\"Ng\"")));
+    let erased = events.iter().find(|(_, event)| event.kind == EventKind::PersonErased).unwrap();
+    assert_eq!(erased.1.detail, Some(json!({ "withdrawn": "widerrufen" })), "why, and not who");
 }

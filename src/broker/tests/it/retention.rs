@@ -72,7 +72,13 @@ async fn run(broker: &Broker, ours: &Caller) -> RetentionRun {
 }
 
 async fn proof(broker: &Broker, ours: &Caller, run: &RetentionRun) -> DeletionProof {
-    let proof = broker.retention_proof(ours, run.id).await.unwrap();
+    // Its lines are of all units.
+    if !ours.scope.is_whole() {
+        assert_eq!(broker.retention_proof(ours, run.id).await.unwrap_err().code(), "model.forbidden");
+    }
+    let mut whole = ours.clone();
+    whole.scope = model::Scope::tenant(&ours.scope.tenant);
+    let proof = broker.retention_proof(&whole, run.id).await.unwrap();
     // As an auditor has it: from a file.
     serde_json::from_str(&serde_json::to_string(&proof).unwrap()).unwrap()
 }

@@ -58,6 +58,7 @@ fn what_could_tell_nobody_or_keeps_nothing_is_refused() {
         ("[retention]\nmessages_days = 0".to_owned(), "retention.messages_days"),
         ("[retention]\nevery_hours = 0".to_owned(), "retention.every_hours"),
         (swapped("certificates.days", "certificate"), "alert[0].series"),
+        (swapped("below = 30", "below = nan"), "alert[0].below"),
         (swapped("below = 30\n", ""), "alert[0].above"),
         (swapped("leitstelle@", "leitstelle"), "alert[0].to"),
         (swapped("webhook_secret = \"file:pager\"\n", ""), "alert[0].webhook_secret"),

@@ -8,10 +8,11 @@ use axum::response::Response;
 use broker::{ChannelFilter, Desk, DeskFilter, Error, Page};
 use maud::{Markup, html};
 use model::activity::{Task, TaskStatus};
-use model::{Id, Timestamp};
+use model::payment::record::ClearingReason;
+use model::{Id, Record, Timestamp};
 
-use super::parts::{Asked, ROWS, answer, due, just_done, moment, own_units, unit_choice, unit_name};
-use super::words;
+use super::parts::{Asked, ROWS, answer, due, just_done, moment, own_units, unit_filter, unit_name};
+use super::{clarification, post, words};
 use crate::Console;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -61,17 +62,19 @@ impl Kind {
             Kind::Other => ("Aufgaben", "Tasks"),
         }
     }
+}
 
-    /// Where it is decided.
-    pub(super) fn path(self, task: &Task) -> String {
-        let at = |place: &str, id: Option<Id>| id.map(|id| format!("/{place}/{id}"));
-        let path = match self {
-            Kind::Clarification => at("clarifications", task.message_id),
-            Kind::Post => at("post", task.case_id),
-            Kind::Money => at("payments", task.payment_id),
-            Kind::Delivery | Kind::Other => None,
-        };
-        path.unwrap_or_else(|| format!("/tasks/{}", task.meta.id))
+/// Where a task is decided about, if that ends it: a message, a letter that lies on the desk, a contradiction. Any other one, such as a call
+/// that was promised, is ended by whoever has done it.
+pub(super) fn decided_at(task: &Task) -> Option<String> {
+    let at = |place: &str, id: Option<Id>| id.map(|id| format!("/{place}/{id}"));
+    match task.kind.as_str() {
+        "clarification" => at("clarifications", task.message_id),
+        "letter" => at("post", task.case_id),
+        kind if ClearingReason::ALL.iter().any(|reason| reason.code() == kind) => {
+            at("payments", task.payment_id)
+        }
+        _ => None,
     }
 }
 
@@ -97,9 +100,13 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
     let wanted = Kind::ALL.into_iter().find(|kind| asked.get("kind") == Some(kind.name()));
     let from = asked.get("from").and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
     let chosen = desk.tasks.iter().zip(&kinds).filter(|(_, kind)| wanted.is_none_or(|it| it == **kind));
-    let rows: Vec<(&Task, Kind)> = chosen.map(|(task, kind)| (task, *kind)).collect();
+    let all: Vec<&Task> = chosen.map(|(task, _)| task).collect();
     let next = from.saturating_add(ROWS as usize);
-    let more = (rows.len() > next).then(|| next.to_string());
+    let more = (all.len() > next).then(|| next.to_string());
+    let mut rows = vec![];
+    for task in all.into_iter().skip(from).take(ROWS as usize) {
+        rows.push((task, about(console, look, visit, task).await?));
+    }
     let body = html! {
         (just_done(look, asked))
         (help(look))
@@ -110,7 +117,7 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
             "More lies on the desk than is shown at once. Choose a unit.",
         ))) }
         @if rows.is_empty() { (page::empty(nothing(look, &desk, mine))) }
-        @else { (table(console, look, visit, rows.iter().skip(from).take(ROWS as usize))) }
+        @else { (table(console, look, visit, &rows)) }
         @if let Some(more) = more {
             p { a.button rel="next" href=(look.to(&asked.with("/desk", "from", Some(&more)))) {
                 (look.of_two("Weitere anzeigen", "Show more"))
@@ -155,7 +162,7 @@ fn nothing<'a>(look: &'a Look, desk: &Desk, mine: bool) -> &'a str {
 
 fn tiles(look: &Look, asked: &Asked, kinds: &[Kind], wanted: Option<Kind>) -> Markup {
     html! {
-        ul.tiles {
+        ul.tiles.five {
             @for kind in Kind::ALL {
                 @let count = kinds.iter().filter(|it| **it == kind).count();
                 @let words = kind.words();
@@ -186,7 +193,7 @@ fn filter_form(console: &Console, look: &Look, visit: &Visit, asked: &Asked, min
                 }
             }
             @if units.len() > 1 {
-                (unit_choice(look, &units, ("unit", look.of_two("alle meine", "all of mine")), asked.get("unit")))
+                (unit_filter(look, &units, asked.get("unit")))
             }
             div {
                 label for="whose" { (look.of_two("Wessen", "Whose")) }
@@ -200,34 +207,47 @@ fn filter_form(console: &Console, look: &Look, visit: &Visit, asked: &Asked, min
     }
 }
 
-fn table<'a>(
-    console: &Console,
-    look: &Look,
-    visit: &Visit,
-    rows: impl Iterator<Item = &'a (&'a Task, Kind)>,
-) -> Markup {
+/// What a task is about, on one line, as far as the visitor may see it: by their titles alone tasks of one kind are all the same.
+async fn about(console: &Console, look: &Look, visit: &Visit, task: &Task) -> Result<String, Error> {
+    if let Some(message) = task.message_id {
+        return match console.broker.message(&visit.caller, message).await {
+            Ok(message) => Ok(clarification::name(look, &message)),
+            Err(Error::Model(model::Error::NotFound { .. } | model::Error::Forbidden)) => Ok(String::new()),
+            Err(error) => Err(error),
+        };
+    }
+    let Some(id) = task.case_id else { return Ok(String::new()) };
+    Ok(match post::seen(console, visit, id).await? {
+        Some(Record::Interaction(letter)) => letter.subject.unwrap_or_default(),
+        Some(record) => record.description().map(|it| it.title.clone()).unwrap_or_default(),
+        None => String::new(),
+    })
+}
+
+fn table(console: &Console, look: &Look, visit: &Visit, rows: &[(&Task, String)]) -> Markup {
     let (units, now) = (own_units(console, visit), console.broker.now());
+    let own = |task: &Task| format!("/tasks/{}", task.meta.id);
     html! {
         div.wide { table {
             caption.unseen { (look.of_two("Was wartet, Überfälliges zuerst", "What waits, overdue first")) }
             thead { tr {
                 th scope="col" { (look.of_two("Was", "What")) }
-                th scope="col" { (look.of_two("Art", "Kind")) }
                 th scope="col" { (look.of_two("Frist", "Due")) }
                 th scope="col" { (look.of_two("Seit", "Since")) }
-                th scope="col" { (look.of_two("Einheit", "Unit")) }
+                @if units.len() > 1 { th scope="col" { (look.of_two("Einheit", "Unit")) } }
                 th scope="col" { (look.of_two("Bearbeitung", "Work")) }
             } }
-            tbody { @for (task, kind) in rows {
-                @let words = kind.words();
+            tbody { @for (task, about) in rows {
+                @let elsewhere = decided_at(task);
                 tr {
-                    td { a href=(look.to(&kind.path(task))) { (what(look, task)) }
+                    td { a href=(look.to(elsewhere.as_ref().unwrap_or(&own(task)))) { (what(look, task)) }
+                        @if !about.trim().is_empty() { br; (about) }
                         @if let Some(code) = why(look, task) { br; span.hint { (code) } } }
-                    td { (look.of_two(words.0, words.1)) }
                     td { (when(look, now, task)) }
                     td { (moment(look, task.meta.created_at)) }
-                    td { (unit_name(&units, &task.meta.unit)) }
-                    td { (whose(look, visit, task)) }
+                    @if units.len() > 1 { td { (unit_name(&units, &task.meta.unit)) } }
+                    td { (whose(look, visit, task))
+                        @if elsewhere.is_some() { " " a href=(look.to(&own(task))) { (look.of_two("Aufgabe", "Task")) } } }
                 }
             } }
         } }
@@ -239,9 +259,21 @@ pub(super) fn what(look: &Look, task: &Task) -> String {
     let english = match task.title.as_str() {
         "Klärungsfall" => "Message that waits to be clarified",
         "Posteingang zuordnen" => "File incoming post",
+        "Posteingang prüfen" => "Look at incoming post",
+        "Rückruf" => "Call back",
         "Übergabe an ein Verfahren klären" => "Clarify a hand-over to a system",
         "Versand klären: Sendung nicht angekommen" => "Clarify a dispatch that did not arrive",
         "Weitergeleitetes Anliegen beantworten" => "Answer a concern that was forwarded",
+        "Aufgabe einer anderen Organisationseinheit überfällig" => "Task of another unit is overdue",
+        "Angekündigte Anlagen fehlen: bei der antragstellenden Person nachfragen" => {
+            "Announced attachments are missing: ask the applicant"
+        }
+        "Zahlung klären" => "Clear a payment",
+        "Abgelehnte Buchung klären" => "Clear a booking that was refused",
+        "Erstattung unterblieben" => "Refund was not carried out",
+        "Zugang zum Zahlungsdienst prüfen" => "Check the access to the payment service",
+        "Austausch überfällig" => "Exchange is overdue",
+        "Vernichtung unterblieben" => "Destruction was not carried out",
         own => own,
     };
     look.of_two(&task.title, english).to_owned()

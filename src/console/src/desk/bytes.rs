@@ -48,7 +48,7 @@ impl Shown {
 }
 
 /// The text that some first bytes are, up to a character that they may break off in.
-pub(super) fn text(start: &[u8]) -> Option<&str> {
+fn text(start: &[u8]) -> Option<&str> {
     let text = match std::str::from_utf8(start) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => {

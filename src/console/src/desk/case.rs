@@ -13,7 +13,7 @@ use model::payment::{Claim, Payment};
 use model::rights::Action;
 use model::{Event, Id, Message, Record, RecordKind};
 
-use super::parts::{Asked, all_units, answer, id, moment, titled, unit_name};
+use super::parts::{Asked, all_units, answer, help, id, moment, titled, unit_name};
 use super::{board, dispatches, document, line, payments, post, words};
 use crate::Console;
 use crate::page::{self, Look};
@@ -33,6 +33,30 @@ pub(super) async fn show(
     asked: Asked,
 ) -> Response {
     answer(&look, try_show(&console, &look, &visit, (&case, &asked)).await)
+}
+
+/// The page of a case: the case, its path, and what was asked for.
+#[derive(Clone, Copy)]
+struct Here<'a> {
+    id: Id,
+    path: &'a str,
+    asked: &'a Asked,
+}
+
+impl Here<'_> {
+    /// Behind which record a list of the page begins, by the name of its section.
+    fn after(self, section: &str) -> Option<Id> {
+        self.asked.get(section).and_then(|text| text.parse().ok())
+    }
+
+    /// The way to the rest of a list.
+    fn rest(self, look: &Look, section: &str, next: Option<Id>) -> Markup {
+        html! { @if let Some(next) = next {
+            p { a.button href={ (look.to(&format!("{}?{section}={next}", self.path))) "#" (section) } {
+                (look.of_two("Weitere anzeigen", "Show more"))
+            } }
+        } }
+    }
 }
 
 /// What lies in a case, of one kind.
@@ -61,27 +85,37 @@ async fn try_show(
         return Err(model::Error::NotFound { kind: "case" }.into());
     };
     let path = format!("/cases/{id}");
+    let here = Here { id, path: &path, asked };
     let around = match case.parent() {
         Some(parent) => post::seen(console, visit, parent).await?,
         None => None,
     };
     let before = asked.get("before").and_then(|text| text.parse().ok());
+    // What happened is known of the whole tree.
+    let story = match case.meta().root == id {
+        true => look.of_two("Verlauf", "Time line"),
+        false => look.of_two("Verlauf der ganzen Akte", "Time line of the whole case file"),
+    };
     let title = match description.title.trim() {
         "" => look.of_two("Vorgang ohne Titel", "Case without a title"),
         title => title,
     };
     let body = html! {
+        (help(look, (
+            "Alles zu diesem Vorgang: Beteiligte, Aufgaben, Dokumente, Post und Anrufe, Versand, Geld, Nachrichten und was geschehen ist.",
+            "Everything of this case: parties, tasks, documents, post and calls, dispatches, money, messages, and what happened.",
+        )))
         (marks(look, &case, description))
         (facts(console, look, visit, (&case, description), around.as_ref()))
         (parties(look, &description.parties))
-        (tasks(console, look, visit, id).await?)
-        (documents(console, look, visit, (id, &path, asked)).await?)
-        (cases(console, look, visit, id).await?)
-        (contacts(console, look, visit, id).await?)
-        (sent(console, look, visit, id).await?)
-        (money(console, look, visit, id).await?)
+        (tasks(console, look, visit, here).await?)
+        (documents(console, look, visit, here).await?)
+        (cases(console, look, visit, here).await?)
+        (contacts(console, look, visit, here).await?)
+        (sent(console, look, visit, here).await?)
+        (money(console, look, visit, here).await?)
         (messages(console, look, visit, id).await?)
-        (line::of_tree(console, look, &visit.caller, (id, &path), before).await?)
+        (line::of_tree(console, look, &visit.caller, (id, &path, story), before).await?)
     };
     Ok(page::page(look, title, &body))
 }
@@ -142,7 +176,7 @@ fn parties(look: &Look, parties: &[Party]) -> Markup {
     html! {
         section {
             h2 { (look.of_two("Beteiligte", "Parties")) }
-            @if parties.is_empty() { (page::empty(look.of_two("Niemand ist eingetragen.", "Nobody is entered."))) }
+            @if parties.is_empty() { p.hint { (look.of_two("Niemand ist eingetragen.", "Nobody is entered.")) } }
             @else { ul { @for party in parties.iter().take(EACH as usize) { li { (party_line(look, party)) } } } }
         }
     }
@@ -172,8 +206,8 @@ fn joined(parts: &[&Option<String>]) -> String {
     parts.iter().filter_map(|part| part.as_deref()).collect::<Vec<_>>().join(" ")
 }
 
-async fn tasks(console: &Console, look: &Look, visit: &Visit, case: Id) -> Result<Markup, Error> {
-    let found = below(console, visit, (case, RecordKind::Task), None).await?;
+async fn tasks(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) -> Result<Markup, Error> {
+    let found = below(console, visit, (here.id, RecordKind::Task), here.after("tasks")).await?;
     let task = |record| match record {
         Record::Task(task) => Some(task),
         _ => None,
@@ -181,76 +215,71 @@ async fn tasks(console: &Console, look: &Look, visit: &Visit, case: Id) -> Resul
     let mut tasks: Vec<Task> = found.items.into_iter().filter_map(task).collect();
     tasks.sort_by_key(|task| !task.status.is_open());
     let now = console.broker.now();
-    Ok(html! { @if !tasks.is_empty() { section {
+    Ok(html! { @if !tasks.is_empty() { section #tasks {
         h2 { (look.of_two("Aufgaben", "Tasks")) }
         ul { @for task in &tasks { li {
             a href=(look.to(&format!("/tasks/{}", task.meta.id))) { (board::what(look, task)) } " "
             (words::shown(look, words::task(task.status))) " "
             @if task.status.is_open() { (board::when(look, now, task)) }
         } } }
+        (here.rest(look, "tasks", found.next))
     } } })
 }
 
-async fn documents(
-    console: &Console,
-    look: &Look,
-    visit: &Visit,
-    (case, path, asked): (Id, &str, &Asked),
-) -> Result<Markup, Error> {
-    let after = asked.get("documents").and_then(|text| text.parse().ok());
-    let found = below(console, visit, (case, RecordKind::Document), after).await?;
+async fn documents(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) -> Result<Markup, Error> {
+    let found = below(console, visit, (here.id, RecordKind::Document), here.after("documents")).await?;
     Ok(html! { section #documents {
         h2 { (look.of_two("Dokumente", "Documents")) }
-        @if found.items.is_empty() { (page::empty(look.of_two("Noch kein Dokument.", "No document yet."))) }
+        @if found.items.is_empty() { p.hint { (look.of_two("Noch kein Dokument.", "No document yet.")) } }
         @for document in &found.items { (document::card(look, visit, document)) }
-        @if let Some(next) = found.next {
-            p { a.button href={ (look.to(&format!("{path}?documents={next}"))) "#documents" } {
-                (look.of_two("Weitere Dokumente", "More documents"))
-            } }
-        }
+        (here.rest(look, "documents", found.next))
     } })
 }
 
-async fn cases(console: &Console, look: &Look, visit: &Visit, case: Id) -> Result<Markup, Error> {
-    let mut found = below(console, visit, (case, RecordKind::CaseFile), None).await?.items;
-    found.extend(below(console, visit, (case, RecordKind::Case), None).await?.items);
-    Ok(html! { @if !found.is_empty() { section {
-        h2 { (look.of_two("Darin liegen", "Within it")) }
-        ul { @for case in &found { li { (titled(look, case)) " " (words::shown(look, words::record(case.status()))) } } }
+async fn cases(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) -> Result<Markup, Error> {
+    let files = below(console, visit, (here.id, RecordKind::CaseFile), here.after("files")).await?;
+    let cases = below(console, visit, (here.id, RecordKind::Case), here.after("cases")).await?;
+    let is_empty = files.items.is_empty() && cases.items.is_empty();
+    Ok(html! { @if !is_empty { section #cases {
+        h2 #files { (look.of_two("Darin liegen", "Within it")) }
+        ul { @for case in files.items.iter().chain(&cases.items) {
+            li { (titled(look, case)) " " (words::shown(look, words::record(case.status()))) }
+        } }
+        (here.rest(look, "files", files.next)) (here.rest(look, "cases", cases.next))
     } } })
 }
 
-async fn contacts(console: &Console, look: &Look, visit: &Visit, case: Id) -> Result<Markup, Error> {
-    let found = below(console, visit, (case, RecordKind::Interaction), None).await?;
+async fn contacts(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) -> Result<Markup, Error> {
+    let found = below(console, visit, (here.id, RecordKind::Interaction), here.after("contacts")).await?;
     let letter = |record| match record {
         Record::Interaction(letter) => Some(letter),
         _ => None,
     };
     let letters: Vec<Interaction> = found.items.into_iter().filter_map(letter).collect();
     let units = all_units(console, visit);
-    Ok(html! { section {
+    Ok(html! { section #contacts {
         h2 { (look.of_two("Post, Anrufe, Vorsprachen", "Post, calls, visits")) }
-        @if letters.is_empty() { (page::empty(look.of_two("Kein Kontakt.", "No contact."))) }
-        @else { (post::table(look, &units, &letters)) }
+        @if letters.is_empty() { p.hint { (look.of_two("Kein Kontakt.", "No contact.")) } }
+        @else { (post::table(look, &units, &letters)) (here.rest(look, "contacts", found.next)) }
     } })
 }
 
-async fn sent(console: &Console, look: &Look, visit: &Visit, case: Id) -> Result<Markup, Error> {
-    let found = below(console, visit, (case, RecordKind::Dispatch), None).await?;
+async fn sent(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) -> Result<Markup, Error> {
+    let found = below(console, visit, (here.id, RecordKind::Dispatch), here.after("sent")).await?;
     let dispatch = |record| match record {
         Record::Dispatch(dispatch) => Some(dispatch),
         _ => None,
     };
     let all: Vec<Dispatch> = found.items.into_iter().filter_map(dispatch).collect();
-    Ok(html! { section {
+    Ok(html! { section #sent {
         h2 { (look.of_two("Versand", "Dispatches")) }
-        @if all.is_empty() { (page::empty(look.of_two("Nichts versandt.", "Nothing was sent."))) }
-        @else { (dispatches::table(look, &all)) }
+        @if all.is_empty() { p.hint { (look.of_two("Nichts versandt.", "Nothing was sent.")) } }
+        @else { (dispatches::table(look, &all)) (here.rest(look, "sent", found.next)) }
     } })
 }
 
-async fn money(console: &Console, look: &Look, visit: &Visit, case: Id) -> Result<Markup, Error> {
-    let found = below(console, visit, (case, RecordKind::Claim), None).await?;
+async fn money(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) -> Result<Markup, Error> {
+    let found = below(console, visit, (here.id, RecordKind::Claim), here.after("claims")).await?;
     let claim = |record| match record {
         Record::Claim(claim) => Some(claim),
         _ => None,
@@ -261,9 +290,9 @@ async fn money(console: &Console, look: &Look, visit: &Visit, case: Id) -> Resul
         let paid = below(console, visit, (claim.meta.id, RecordKind::Payment), None).await?;
         shown.push((claim, paid.items.into_iter().filter_map(payments::payment_of).collect()));
     }
-    Ok(html! { section {
+    Ok(html! { section #claims {
         h2 { (look.of_two("Forderungen und Zahlungen", "Claims and payments")) }
-        @if shown.is_empty() { (page::empty(look.of_two("Keine Forderung.", "No claim."))) }
+        @if shown.is_empty() { p.hint { (look.of_two("Keine Forderung.", "No claim.")) } }
         @for (claim, paid) in &shown {
             div.card {
                 h3 { (claim.purpose) " · " (look.words.amount(claim.amount_cents)) }
@@ -278,6 +307,7 @@ async fn money(console: &Console, look: &Look, visit: &Visit, case: Id) -> Resul
                 } } }
             }
         }
+        (here.rest(look, "claims", found.next))
     } })
 }
 
@@ -296,6 +326,7 @@ async fn messages(console: &Console, look: &Look, visit: &Visit, case: Id) -> Re
         }
     }
     let mut exchanges: Vec<Id> = messages.iter().filter_map(|message| message.exchange).collect();
+    exchanges.sort();
     exchanges.dedup();
     let mut shown = vec![];
     for exchange in exchanges.into_iter().take(EACH as usize) {
@@ -320,7 +351,7 @@ async fn messages(console: &Console, look: &Look, visit: &Visit, case: Id) -> Re
             li { strong { (look.of_two(kind.0, kind.1)) } " " span.code { (exchange.partner) } " "
                 (words::shown(look, words::exchange(exchange.status))) }
         } } }
-        @if messages.is_empty() { (page::empty(look.of_two("Keine Nachricht einer anderen Stelle.", "No message of another office."))) }
+        @if messages.is_empty() { p.hint { (look.of_two("Keine Nachricht einer anderen Stelle.", "No message of another office.")) } }
         @else { ul { @for message in &messages { li {
             a href=(look.to(&format!("/clarifications/{}", message.id))) { (super::clarification::name(look, message)) }
             " " (words::shown(look, words::message(message))) " " (moment(look, message.received_at))

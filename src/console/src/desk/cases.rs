@@ -7,7 +7,7 @@ use broker::{Error, RecordFilter};
 use maud::{Markup, html};
 use model::{Id, Record, RecordKind};
 
-use super::parts::{Asked, ROWS, answer, moment, next_page, own_units, titled, unit_choice, unit_name};
+use super::parts::{Asked, ROWS, answer, moment, next_page, own_units, titled, unit_filter, unit_name};
 use super::words;
 use crate::Console;
 use crate::page::{self, Look};
@@ -34,9 +34,10 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
     let units = own_units(console, visit);
     let body = html! {
         (page::help(look, &html! { p { (look.of_two(
-            "Gesucht wird nach genau diesem Aktenzeichen, Kennzeichen, Kassenzeichen oder einer Telefonnummer. \
-             Ohne Suchwort stehen hier die neuesten Vorgänge Ihrer Einheiten.",
-            "Looked up by exactly this reference, name in another system, reference of the cash office, or telephone number. \
+            "Gesucht wird nach genau diesem Aktenzeichen, Kennzeichen, Kassenzeichen oder einer Telefonnummer, nicht nach Wörtern des \
+             Betreffs. Ohne Suchwort stehen hier die neuesten Vorgänge Ihrer Einheiten.",
+            "Looked up by exactly this reference, name in another system, reference of the cash office, or telephone number, not by words \
+             of the title. \
              Without one, the newest cases of your units stand here.",
         )) } }))
         form.filter method="get" action=(look.to("/cases")) role="search" {
@@ -46,7 +47,7 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
                 input #q type="search" name="q" value=(asked.get("q").unwrap_or_default()) maxlength="200";
             }
             @if asked.get("q").is_none() && units.len() > 1 {
-                (unit_choice(look, &units, ("unit", look.of_two("alle meine", "all of mine")), asked.get("unit")))
+                (unit_filter(look, &units, asked.get("unit")))
             }
             button.main type="submit" { (look.of_two("Suchen", "Search")) }
         }

@@ -3,24 +3,27 @@
 
 use axum::Extension;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use broker::{DoneOrAsked, Error};
 use maud::{Markup, html};
 use model::clarification::{Act, Attempt, Clarification, Side, leading};
-use model::message::{Direction, Finding, Severity};
+use model::message::{Direction, Finding};
 use model::rights::Action;
 use model::{Authority, Id, Message};
 
 use super::document::download;
-use super::parts::{Asked, all_units, answer, id, just_done, moment, size, unit_name};
+use super::parts::{
+    Asked, all_units, answer, help, id, just_done, moment, once, once_field, size, unit_name,
+};
 use super::{line, mend, words};
 use crate::Console;
 use crate::form::Form;
+use crate::operate::show;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
-/// Findings that are written out.
-const FINDINGS: usize = 100;
+/// Attempts that are written out.
+const ATTEMPTS: usize = 100;
 
 /// `GET /console/clarifications/{id}`.
 pub(super) async fn show(
@@ -50,13 +53,17 @@ pub(super) async fn try_show(
     };
     let body = html! {
         (told)
+        (help(look, (
+            "Warum eine Nachricht nicht weiterkommt, wer handeln muss und was Sie tun können. Was Sie tun, wird mit Ihrer Notiz festgehalten.",
+            "Why a message does not go on, who has to act, and what you can do. What you do is kept with your note.",
+        )))
         @match &waits {
             Some((found, _)) => (why(look, found)),
             None => (state_of(look, visit, &message)),
         }
         (facts(console, look, visit, &message))
+        (findings(look, &message, waits.as_ref().map(|(found, _)| found.rule.as_str())))
         @if let Some((found, _)) = &waits { (acts(console, look, visit, found)) }
-        (findings(look, &message))
         @if let Some((_, attempts)) = &waits { (tried(look, attempts)) }
         @if waits.is_none() { p { a href=(look.to("/desk")) { (look.of_two("Zurück zum Schreibtisch", "Back to the desk")) } } }
     };
@@ -70,7 +77,6 @@ pub(super) async fn try_show(
 /// What a message is called.
 pub(super) fn name(look: &Look, message: &Message) -> String {
     let kind = message.identity.as_ref().map(|it| format!("{} {}", it.standard, it.message_type));
-    let kind = kind.or_else(|| message.file_name.clone());
     let kind = kind.unwrap_or_else(|| look.of_two("unbekannte Nachricht", "unknown message").to_owned());
     let way = match message.direction {
         Direction::In => look.of_two("von", "from"),
@@ -126,7 +132,7 @@ fn state_of(look: &Look, visit: &Visit, message: &Message) -> Markup {
     let path = format!("/clarifications/{}/park", message.id);
     html! {
         div.card #state hx-get=[moving.then_some(&here)] hx-trigger=[moving.then_some("every 2s")] hx-swap=[moving.then_some("outerHTML")]
-            hx-headers=[moving.then_some(r#"{"amtsbote-polling":"1"}"#)] {
+            hx-headers=[moving.then_some(show::POLLING)] {
             p role="status" { (words::shown(look, words::message(message))) }
             @if moving {
                 progress aria-label=(look.of_two("wird verarbeitet", "being processed")) {}
@@ -152,15 +158,14 @@ pub(super) async fn state(
     let outcome = async { console.broker.message(&visit.caller, id(&message)?).await };
     match outcome.await {
         Ok(message) => {
-            let kind = [("content-type", "text/html; charset=utf-8"), ("cache-control", "no-store")];
-            let mut shown = state_of(&look, &visit, &message).into_string();
-            if message.state == model::MessageState::Parked {
-                let href = look.to(&format!("/clarifications/{}", message.id));
-                let text =
-                    look.of_two("Die Nachricht wartet wieder: ansehen", "The message waits again: show");
-                shown.push_str(&html! { p { a.button href=(href) { (text) } } }.into_string());
-            }
-            (kind, shown).into_response()
+            let href = look.to(&format!("/clarifications/{}", message.id));
+            let shown = html! {
+                (state_of(&look, &visit, &message))
+                @if message.state == model::MessageState::Parked { p { a.button href=(href) {
+                    (look.of_two("Die Nachricht wartet wieder: ansehen", "The message waits again: show"))
+                } } }
+            };
+            page::part(&look, &shown)
         }
         Err(error) => page::failed(&look, &error),
     }
@@ -190,26 +195,13 @@ fn facts(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Ma
     }
 }
 
-/// What a check found, as a list.
-pub(super) fn found(look: &Look, findings: &[Finding], more: u64) -> Markup {
-    let left = (findings.len().saturating_sub(FINDINGS) as u64).saturating_add(more);
-    html! {
-        ul { @for finding in findings.iter().take(FINDINGS) {
-            @let (class, german, english) = match finding.severity {
-                Severity::Error => ("bad", "Fehler", "error"),
-                Severity::Warning => ("warn", "Warnung", "warning"),
-                Severity::Info => ("", "Hinweis", "note"),
-            };
-            li { (words::shown(look, (class, german, english))) " "
-                (finding.filled(&words::meaning(look, &finding.rule))) " " span.code { "(" (finding.rule) ")" } br; (place(look, finding)) }
-        } }
-        @if left > 0 { p.hint { (look.of_two("und weitere: ", "and more: ")) (left) } }
+/// What checks have found, unless all of it is the rule that is explained already.
+fn findings(look: &Look, message: &Message, explained: Option<&str>) -> Markup {
+    let Some(report) = &message.report else { return html! {} };
+    if report.findings.iter().all(|it| Some(it.rule.as_str()) == explained) {
+        return html! {};
     }
-}
-
-fn findings(look: &Look, message: &Message) -> Markup {
-    let Some(report) = message.report.as_ref().filter(|it| !it.findings.is_empty()) else { return html! {} };
-    html! { section { h2 { (look.of_two("Befunde", "Findings")) } (found(look, &report.findings, report.more)) } }
+    html! { section { h2 { (look.of_two("Befunde", "Findings")) } (show::report(look, report)) } }
 }
 
 fn tried(look: &Look, attempts: &[Attempt]) -> Markup {
@@ -217,7 +209,7 @@ fn tried(look: &Look, attempts: &[Attempt]) -> Markup {
         section {
             h2 { (look.of_two("Bisher versucht", "Tried so far")) }
             @if attempts.is_empty() { (page::empty(look.of_two("Noch nichts.", "Nothing yet."))) }
-            ul.line { @for attempt in attempts.iter().rev().take(FINDINGS) {
+            ul.line { @for attempt in attempts.iter().rev().take(ATTEMPTS) {
                 @let what = words::event(attempt.kind);
                 li {
                     (moment(look, attempt.at)) " · " strong { (look.of_two(what.0, what.1)) }
@@ -241,16 +233,16 @@ fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) ->
                 "You may see this message, but not decide about it.",
             ))) }
             @if may.contains(&Act::Repair) { (mend::form(look, found.message.id)) }
-            @if may.contains(&Act::Resend) { div.card {
-                h3 { (look.of_two("Erneut versuchen", "Try again")) }
+            @if may.contains(&Act::Resend) { details.act {
+                summary { (look.of_two("Erneut versuchen", "Try again")) }
                 p.hint { (look.of_two("So, wie sie ist: wenn inzwischen behoben ist, was im Weg war.", "As it is: if what was in the way is mended meanwhile.")) }
                 form method="post" action=(path("resend")) {
                     (look.form_token()) (note(look, "note-resend"))
                     button type="submit" { (look.of_two("Erneut versuchen", "Try again")) }
                 }
             } }
-            @if may.contains(&Act::Return) { div.card {
-                h3 { (look.of_two("Zurückgeben", "Return")) }
+            @if may.contains(&Act::Return) { details.act {
+                summary { (look.of_two("Zurückgeben", "Return")) }
                 p.hint { (look.of_two(
                     "Technisch, an die absendende Stelle. Das ist keine Ablehnung in der Sache. Die Notiz bleibt im Haus.",
                     "Technically, to the sender. It is no decision on the merits. The note stays in the house.",
@@ -259,29 +251,32 @@ fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) ->
                     (look.form_token())
                     fieldset {
                         legend { (look.of_two("Grund für die absendende Stelle", "Reason told to the sender")) }
-                        div.choice { input #rule-found type="radio" name="rule" value=(found.rule) checked;
-                            label for="rule-found" { (words::meaning(look, &found.rule)) } }
-                        div.choice { input #rule-hand type="radio" name="rule" value="message.returned-by-hand";
+                        @let by_hand = found.rule == "message.parked-by-hand";
+                        @if !by_hand { div.choice { input #rule-found type="radio" name="rule" value=(found.rule) checked;
+                            label for="rule-found" { (words::meaning(look, &found.rule)) } } }
+                        div.choice { input #rule-hand type="radio" name="rule" value="message.returned-by-hand" checked[by_hand];
                             label for="rule-hand" { (words::meaning(look, "message.returned-by-hand")) } }
                     }
                     (note(look, "note-return"))
                     button.grave type="submit" { (look.of_two("Zurückgeben", "Return")) }
                 }
             } }
-            @if may.contains(&Act::Forward) { div.card {
-                h3 { (look.of_two("An die zuständige Behörde weiterleiten", "Forward to the competent authority")) }
+            @if may.contains(&Act::Forward) { details.act {
+                summary { (look.of_two("An die zuständige Behörde weiterleiten", "Forward to the competent authority")) }
                 @if console.broker.four_eyes() { p.hint { (look.of_two(
-                    "Eine zweite Person muss zustimmen. Sagen Sie ihr in der Notiz, warum.",
-                    "A second person has to agree. Tell them why in the note.",
+                    "Eine zweite Person aus dem Betrieb muss zustimmen.", "A second person, an operator, has to agree.",
                 )) } }
                 form method="post" action=(path("forward")) {
-                    (look.form_token())
+                    (look.form_token()) (once_field())
                     label for="to" { (look.of_two("Behörde in diesem Haus", "Authority of this house")) }
                     select #to name="to" required {
                         option value="" { (look.of_two("bitte wählen", "please choose")) }
                         @for (key, name) in authorities(console, &found.message) { option value=(key) { (name) } }
                     }
-                    (note(look, "note-forward"))
+                    @if console.broker.four_eyes() {
+                        label for="note-forward" { (look.of_two("Begründung für die zweite Person", "Reason for the second person")) }
+                        input #note-forward type="text" name="note" required maxlength=(broker::NOTE_CHARS);
+                    } @else { (note(look, "note-forward")) }
                     button type="submit" { (look.of_two("Weiterleiten", "Forward")) }
                 }
             } }
@@ -354,7 +349,9 @@ pub(super) async fn forward(
 ) -> Response {
     let outcome = async {
         let to: Authority = form.field("to").parse().map_err(|_| Error::UnknownAuthority)?;
-        console.broker.forward_or_ask(&visit.caller, id(&message)?, &to, form.given("note"), None).await
+        let note = form.given("note");
+        let once = once(&form, &[&message, &to.to_string(), note.unwrap_or_default()]);
+        console.broker.forward_or_ask(&visit.caller, id(&message)?, &to, note, once.as_ref()).await
     };
     match outcome.await {
         Ok(DoneOrAsked::Done(message)) => look.onward(&at(message.id, "forwarded")),

@@ -8,8 +8,8 @@ use maud::{Markup, html};
 use model::activity::{Addressee, Dispatch};
 use model::{Record, RecordKind};
 
-use super::parts::{Asked, ROWS, answer, id, moment, next_page, own_units, titled, unit_name};
-use super::words;
+use super::parts::{Asked, ROWS, answer, help, id, moment, next_page, own_units, titled, unit_name};
+use super::{post, words};
 use crate::Console;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -31,6 +31,10 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
     let next = found.last().map(|it| it.meta().id).filter(|_| found.len() == ROWS as usize);
     let dispatches: Vec<Dispatch> = found.into_iter().filter_map(dispatch_of).collect();
     let body = html! {
+        (help(look, (
+            "Was das Haus versandt hat: Mitteilungen, Bekanntgaben, Zustellungen, und wie weit sie sind.",
+            "What the house has sent: notifications, disclosures, formal services, and how far they are.",
+        )))
         form.filter method="get" action=(look.to("/dispatches")) {
             input type="hidden" name="lang" value=(look.words.tag());
             div {
@@ -108,11 +112,15 @@ pub(super) async fn show(
 async fn try_show(console: &Console, look: &Look, visit: &Visit, text: &str) -> Result<Response, Error> {
     let found = console.broker.record(&visit.caller, RecordKind::Dispatch, id(text)?).await?;
     let Some(it) = dispatch_of(found) else { return Err(model::Error::NotFound { kind: "dispatch" }.into()) };
-    let case = console.broker.require_visible(&visit.caller, it.case_id).await?;
+    let case = post::seen(console, visit, it.case_id).await?;
     let kind = words::dispatch_kind(it.kind);
     let body = html! {
+        (help(look, (
+            "Ein Versand mit allen Schritten und Nachweisen. Kommt er nicht an, liegt eine Aufgabe auf dem Schreibtisch.",
+            "One dispatch with all its steps and proofs. If it does not arrive, a task lies on the desk.",
+        )))
         dl.card {
-            dt { (look.of_two("Vorgang", "Case")) } dd { (titled(look, &case)) }
+            @if let Some(case) = &case { dt { (look.of_two("Vorgang", "Case")) } dd { (titled(look, case)) } }
             dt { (look.of_two("An", "To")) } dd { (it.to.as_ref().map(receiver).unwrap_or_default()) }
             dt { (look.of_two("Weg", "Way")) } dd { (words::way_out(look, it.way.as_deref())) }
             dt { (look.of_two("Stand", "State")) } dd { (words::shown(look, words::dispatch(it.status))) }

@@ -15,8 +15,8 @@ use model::case::{Document, File};
 use model::rights::Action;
 use model::{Record, RecordKind};
 
-use super::bytes::{Shown, text};
-use super::parts::{Asked, answer, id, size, titled};
+use super::bytes::Shown;
+use super::parts::{Asked, answer, help, id, size, titled};
 use super::{post, words};
 use crate::Console;
 use crate::page::{self, Look};
@@ -59,6 +59,10 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, text: &str) -> 
     };
     let day = |day: &Option<String>| day.as_deref().map(|day| look.words.day(day));
     let body = html! {
+        (help(look, (
+            "Alle Fassungen, die neueste zuerst. Angesehen wird eine Datei nur, wenn darin nichts ausgeführt werden kann; herunterladen lässt sich jede.",
+            "All versions, the newest first. A file is shown only if nothing in it can run; any of them can be downloaded.",
+        )))
         dl.card {
             dt { (look.of_two("Stand", "State")) } dd { (words::shown(look, words::record(document.status.name()))) }
             @if let Some(parent) = &parent { dt { (look.of_two("Liegt in", "Lies in")) } dd { (titled(look, parent)) } }
@@ -178,7 +182,7 @@ async fn try_preview(
             Shown::Pdf => iframe.preview src=(source) title=(caption) {},
             Shown::Picture(_) => img.preview src=(source) alt=(caption);,
             Shown::Text => {
-                pre.preview tabindex="0" role="region" aria-label=(caption) { (text(&written).unwrap_or_default()) }
+                pre.preview tabindex="0" role="region" aria-label=(caption) { (String::from_utf8_lossy(&written).trim_start_matches('\u{feff}')) }
                 @if payload.size() > TEXT { p.hint { (look.of_two("Nur der Anfang ist gezeigt.", "Only the beginning is shown.")) } }
             },
             Shown::Nothing => (page::empty(look.of_two(

@@ -56,7 +56,7 @@ pub(super) async fn of_tree(
     console: &Console,
     look: &Look,
     caller: &Caller,
-    (record, path): (Id, &str),
+    (record, path, title): (Id, &str, &str),
     before: Option<Id>,
 ) -> Result<Markup, Error> {
     let events = console.broker.tree_events(caller, record, before, EVENTS).await?;
@@ -64,7 +64,7 @@ pub(super) async fn of_tree(
     let last = events.last().map(|event| event.id).filter(|_| full);
     Ok(html! {
         section #line {
-            h2 { (look.of_two("Verlauf", "Time line")) }
+            h2 { (title) }
             @if events.is_empty() { p.empty { (look.of_two("Hier ist nichts (weiter) geschehen.", "Nothing (more) happened here.")) } }
             @else { ul.line { @for event in &events { (entry(look, event)) } } }
             @if let Some(last) = last {

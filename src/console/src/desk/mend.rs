@@ -8,10 +8,11 @@ use broker::{Checked, Error, Mended};
 use maud::{Markup, html};
 use model::{Id, Message};
 
-use super::clarification::{at, found, note};
+use super::clarification::{at, note};
 use super::parts::id;
 use crate::Console;
 use crate::file_form::FileForm;
+use crate::operate::show;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -96,11 +97,11 @@ fn compared(look: &Look, before: &Message, checked: &Checked) -> Response {
         section {
             h2 { (look.of_two("Befunde jetzt", "Findings now")) }
             @if checked.report.findings.is_empty() { (nothing()) }
-            @else { (found(look, &checked.report.findings, checked.report.more)) }
+            @else { (show::report(look, &checked.report)) }
         }
         section {
             h2 { (look.of_two("Befunde vorher", "Findings before")) }
-            @if report.findings.is_empty() { (nothing()) } @else { (found(look, &report.findings, report.more)) }
+            @if report.findings.is_empty() { (nothing()) } @else { (show::report(look, &report)) }
         }
         (form(look, before.id))
         p { a href=(look.to(&format!("/clarifications/{}", before.id))) { (look.of_two("Zurück zum Klärungsfall", "Back to the message")) } }

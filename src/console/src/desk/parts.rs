@@ -6,11 +6,13 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
-use broker::Error;
+use broker::{Error, Once};
 use maud::{Markup, html};
-use model::{Id, Record, RecordKind, Timestamp};
+use model::{Id, Record, RecordKind, Timestamp, ids};
 
 use crate::Console;
+use crate::form::Form;
+pub(super) use crate::operate::show::{size, when as moment};
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -71,6 +73,18 @@ pub(super) fn id(text: &str) -> Result<Id, Error> {
     text.parse().map_err(|_| model::Error::NotFound { kind: "record" }.into())
 }
 
+/// What makes an act of a form happen once, however often its button is pressed.
+pub(super) fn once_field() -> Markup {
+    html! { input type="hidden" name="once" value=(ids::new_id()); }
+}
+
+/// The same as it was sent, with what the form says.
+pub(super) fn once(form: &Form, said: &[&str]) -> Option<Once> {
+    let key: Id = form.field("once").parse().ok()?;
+    let digest = seal::sha256(&[said.join("\n").as_bytes()]).to_string();
+    Some(Once { key: format!("form:{key}"), digest })
+}
+
 /// Units of the visitor's tenant: id and name.
 pub(super) fn all_units(console: &Console, visit: &Visit) -> Vec<(String, String)> {
     let mut tenants = console.broker.house().tenants();
@@ -91,17 +105,28 @@ pub(super) fn unit_name(units: &[(String, String)], id: &str) -> String {
     known.map_or_else(|| id.to_owned(), |(unit, name)| format!("{name} ({unit})"))
 }
 
+/// A choice of units as a filter.
+pub(super) fn unit_filter(look: &Look, units: &[(String, String)], chosen: Option<&str>) -> Markup {
+    unit_choice(look, units, (look.of_two("alle meine", "all of mine"), false), chosen)
+}
+
+/// The unit that something goes to.
+pub(super) fn next_unit(look: &Look, units: &[(String, String)]) -> Markup {
+    unit_choice(look, units, (look.of_two("bitte wählen", "please choose"), true), None)
+}
+
 /// A choice of units; the first entry stands for none.
-pub(super) fn unit_choice(
+fn unit_choice(
     look: &Look,
     units: &[(String, String)],
-    (field, none): (&str, &str),
+    (none, must): (&str, bool),
     chosen: Option<&str>,
 ) -> Markup {
+    let field = "unit";
     html! {
         div {
             label for=(field) { (look.of_two("Organisationseinheit", "Unit")) }
-            select id=(field) name=(field) {
+            select id=(field) name=(field) required[must] {
                 option value="" { (none) }
                 @for (unit, name) in units {
                     option value=(unit) selected[chosen == Some(unit)] { (name) " (" (unit) ")" }
@@ -109,11 +134,6 @@ pub(super) fn unit_choice(
             }
         }
     }
-}
-
-/// Day and time of a moment, for people and machines.
-pub(super) fn moment(look: &Look, at: Timestamp) -> Markup {
-    html! { time datetime=(at) { (look.words.date(at)) ", " (look.words.clock(at)) } }
 }
 
 /// When something has to be done, in words, seen from now.
@@ -130,18 +150,6 @@ pub(super) fn due(look: &Look, now: Timestamp, due: Timestamp) -> Markup {
         ("state", look.of_two("bis ", "by ").to_owned() + &day)
     };
     html! { span class=(state) { (text) } }
-}
-
-/// A number of bytes as people read it.
-pub(super) fn size(look: &Look, bytes: u64) -> String {
-    let (number, unit) = match bytes {
-        ..1_000 => return format!("{bytes} Byte"),
-        1_000..1_000_000 => (bytes / 100, "kB"),
-        1_000_000..1_000_000_000 => (bytes / 100_000, "MB"),
-        _ => (bytes / 100_000_000, "GB"),
-    };
-    let point = look.of_two(",", ".");
-    format!("{}{point}{} {unit}", number / 10, number % 10)
 }
 
 /// Where a record has its page.
@@ -179,6 +187,11 @@ pub(super) fn next_page(look: &Look, asked: &Asked, path: &str, next: Option<Id>
             } }
         }
     }
+}
+
+/// What a page is for, in two languages.
+pub(super) fn help(look: &Look, (german, english): (&str, &str)) -> Markup {
+    page::help(look, &html! { p { (look.of_two(german, english)) } })
 }
 
 /// What was done by the act that led here.

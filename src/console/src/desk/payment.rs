@@ -11,7 +11,7 @@ use model::payment::{Booking, Claim, Payment, Refund, RefundStatus};
 use model::rights::Action;
 use model::{Event, Id, Record, RecordKind, Timestamp};
 
-use super::parts::{Asked, answer, id, just_done, moment, titled};
+use super::parts::{Asked, answer, help, id, just_done, moment, once, once_field, titled};
 use super::payments::{payment_of, provider};
 use super::{line, post, words};
 use crate::Console;
@@ -66,6 +66,10 @@ async fn try_show(
     let decides = caller.may(Action::DecideMoney).is_ok();
     let body = html! {
         (just_done(look, asked))
+        (help(look, (
+            "Eine Zahlung von der Forderung über den Anbieter bis zur Kasse. Über Widersprüche und Erstattungen entscheidet die Kasse.",
+            "A payment from the claim over the provider to the cash office, which decides about contradictions and refunds.",
+        )))
         (facts(look, &payment, claim.as_ref(), case.as_ref()))
         @if let Some(clearing) = &payment.clearing { (contradiction(look, visit, &payment, clearing)) }
         (decided(look, &payment.cleared))
@@ -141,6 +145,7 @@ fn contradiction(look: &Look, visit: &Visit, it: &Payment, clearing: &Clearing) 
             @if decides {
                 form method="post" action=(look.to(&path)) {
                     (look.form_token())
+                    input type="hidden" name="shown" value=(clearing.sign());
                     fieldset {
                         legend { (look.of_two("Ihre Entscheidung", "Your decision")) }
                         div.choice { input #keep type="radio" name="decision" value="keep" required;
@@ -193,7 +198,7 @@ fn refund_form(look: &Look, it: &Payment) -> Markup {
     html! { details.card {
         summary { (look.of_two("Erstattung beantragen", "Ask for a refund")) }
         form method="post" action=(look.to(&format!("/payments/{}/refunds", it.meta.id))) {
-            (look.form_token())
+            (look.form_token()) (once_field())
             label for="amount" { (look.of_two("Betrag in Euro", "Amount in euros")) }
             p.hint #amount-hint { (look.of_two("Höchstens ", "At most ")) (look.words.amount(it.refundable_cents())) }
             input #amount type="text" inputmode="decimal" name="amount" required aria-describedby="amount-hint";
@@ -238,8 +243,9 @@ pub(super) async fn clear(
         "accept" => Decision::Accept,
         _ => return page::failed(&look, &model::Error::Invalid { field: "decision" }.into()),
     };
-    let outcome =
-        async { console.broker.decide_clearing(&visit.caller, id(&payment)?, decision, None).await };
+    let outcome = async {
+        console.broker.decide_shown(&visit.caller, id(&payment)?, form.field("shown"), decision).await
+    };
     let asks = |it: &Payment| it.clearing.is_some_and(|clearing| clearing.asked.is_some());
     match outcome.await {
         Ok(it) => onward(&look, it.meta.id, if asks(&it) { "asked" } else { "decided" }),
@@ -258,7 +264,8 @@ pub(super) async fn ask_refund(
     let outcome = async {
         let amount = cents(form.field("amount")).ok_or(model::Error::Invalid { field: "amountCents" })?;
         let reason = form.field("reason").to_owned();
-        console.broker.ask_refund(&visit.caller, id(&payment)?, amount, reason, None).await
+        let once = once(&form, &[&payment, &amount.to_string(), &reason]);
+        console.broker.ask_refund(&visit.caller, id(&payment)?, amount, reason, once.as_ref()).await
     };
     match outcome.await {
         Ok(it) => onward(&look, it.meta.id, "asked"),

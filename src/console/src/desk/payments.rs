@@ -6,9 +6,9 @@ use axum::response::Response;
 use broker::{Error, RecordFilter};
 use maud::{Markup, html};
 use model::payment::Payment;
-use model::{Record, RecordKind};
+use model::{Id, Record, RecordKind};
 
-use super::parts::{Asked, ROWS, answer, just_done, moment, next_page, own_units, unit_choice, unit_name};
+use super::parts::{Asked, ROWS, answer, just_done, moment, next_page, own_units, unit_filter, unit_name};
 use super::words;
 use crate::Console;
 use crate::page::{self, Look};
@@ -31,15 +31,31 @@ pub(super) fn payment_of(record: Record) -> Option<Payment> {
     }
 }
 
-async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) -> Result<Response, Error> {
+async fn newest(console: &Console, visit: &Visit, asked: &Asked) -> Result<(Vec<Record>, Option<Id>), Error> {
     let filter = RecordFilter {
         status: asked.get("status").map(str::to_owned),
         owner_unit: asked.get("unit").map(str::to_owned),
-        named: asked.get("q").map(str::to_owned),
         ..RecordFilter::of(RecordKind::Payment)
     };
     let found = console.broker.newest_records(&visit.caller, &filter, asked.after(), ROWS).await?;
     let next = found.last().map(|it| it.meta().id).filter(|_| found.len() == ROWS as usize);
+    Ok((found, next))
+}
+
+async fn named(console: &Console, visit: &Visit, text: &str, asked: &Asked) -> Result<Vec<Record>, Error> {
+    let mut found = console.broker.find_payments(&visit.caller, text, ROWS).await?;
+    found.retain(|it| {
+        asked.get("status").is_none_or(|status| status == it.status())
+            && asked.get("unit").is_none_or(|unit| unit == it.meta().unit)
+    });
+    Ok(found)
+}
+
+async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) -> Result<Response, Error> {
+    let (found, next) = match asked.get("q") {
+        Some(text) => (named(console, visit, text, asked).await?, None),
+        None => newest(console, visit, asked).await?,
+    };
     let payments: Vec<Payment> = found.into_iter().filter_map(payment_of).collect();
     let units = own_units(console, visit);
     let body = html! {
@@ -51,7 +67,7 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
         form.filter method="get" action=(look.to("/payments")) {
             input type="hidden" name="lang" value=(look.words.tag());
             div {
-                label for="q" { (look.of_two("Kassenzeichen des Anbieters", "Provider's cash reference")) }
+                label for="q" { (look.of_two("Kassenzeichen", "Cash reference")) }
                 input #q type="search" name="q" value=(asked.get("q").unwrap_or_default()) maxlength="200";
             }
             div {
@@ -65,7 +81,7 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
                 }
             }
             @if units.len() > 1 {
-                (unit_choice(look, &units, ("unit", look.of_two("alle meine", "all of mine")), asked.get("unit")))
+                (unit_filter(look, &units, asked.get("unit")))
             }
             button type="submit" { (look.of_two("Anzeigen", "Show")) }
         }

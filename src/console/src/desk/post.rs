@@ -12,8 +12,8 @@ use model::{Id, Record, RecordKind};
 
 use super::cases::FOUND;
 use super::parts::{
-    Asked, ROWS, all_units, answer, id, just_done, moment, next_page, own_units, titled, unit_choice,
-    unit_name,
+    Asked, ROWS, all_units, answer, help, id, just_done, moment, next_page, next_unit, own_units, titled,
+    unit_filter, unit_name,
 };
 use super::{document, words};
 use crate::Console;
@@ -68,7 +68,7 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
                 }
             }
             @if units.len() > 1 {
-                (unit_choice(look, &units, ("unit", look.of_two("alle meine", "all of mine")), asked.get("unit")))
+                (unit_filter(look, &units, asked.get("unit")))
             }
             button type="submit" { (look.of_two("Anzeigen", "Show")) }
         }
@@ -172,6 +172,10 @@ async fn try_show(
     };
     let body = html! {
         (just_done(look, asked))
+        (help(look, (
+            "Sehen Sie sich an, was kam, und sagen Sie, wohin es gehört. Zugeordnet gehen auch die Dokumente in den Vorgang.",
+            "Look at what came and say where it belongs. Once it is filed, its documents lie in the case, too.",
+        )))
         (facts(console, look, visit, &it, case.as_ref()))
         section {
             h2 { (look.of_two("Was kam", "What came")) }
@@ -204,14 +208,14 @@ fn facts(console: &Console, look: &Look, visit: &Visit, it: &Interaction, case: 
             }
             @if !it.hints.is_empty() {
                 dt { (look.of_two("Erkannt", "Recognised")) }
-                dd { ul { @for hint in &it.hints {
+                dd { ul.plain { @for hint in &it.hints {
                     @let kind = words::because(hint.kind);
                     li { (look.of_two(kind.0, kind.1)) ": " span.code { (hint.value) } " (" (hint.confidence) " %, " (hint.place) ")" }
                 } } }
             }
             @if !it.concerns.is_empty() {
                 dt { (look.of_two("Zu beachten", "To be looked at")) }
-                dd { ul { @for code in &it.concerns { li { (words::meaning(look, code)) } } } }
+                dd { ul.plain { @for code in &it.concerns { li { (words::meaning(look, code)) } } } }
             }
         }
     }
@@ -289,7 +293,7 @@ fn others(console: &Console, look: &Look, visit: &Visit, it: &Interaction) -> Ma
             h3 { (look.of_two("Andere Einheit", "Another unit")) }
             form method="post" action=(path("hand-on")) {
                 (look.form_token()) (version)
-                (unit_choice(look, &units, ("unit", look.of_two("bitte wählen", "please choose")), None))
+                (next_unit(look, &units))
                 button type="submit" { (look.of_two("Weitergeben", "Hand on")) }
             }
         } }

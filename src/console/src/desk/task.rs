@@ -10,7 +10,7 @@ use model::command::{Change, Command};
 use model::{Id, Record, RecordKind};
 
 use super::parts::{
-    Asked, all_units, answer, id, just_done, moment, path_of, titled, unit_choice, unit_name,
+    Asked, all_units, answer, help, id, just_done, moment, next_unit, path_of, titled, unit_name,
 };
 use super::{board, words};
 use crate::Console;
@@ -51,10 +51,21 @@ async fn try_show(
     let task = read(console, visit, text).await?;
     let about = about(console, look, visit, &task).await?;
     let delivery = delivery(console, look, visit, &task).await?;
-    let title = board::what(look, &task);
     let units = all_units(console, visit);
+    let acts = match (board::decided_at(&task), &delivery) {
+        _ if !task.status.is_open() => html! {},
+        (Some(path), _) => decided_elsewhere(look, &task, &path, &units),
+        // The operators end it by making the hand-over again, or by giving it up.
+        (None, Some(_)) => html! { section.card { h2 { (what_to_do(look)) } (take_form(look, &task)) } },
+        (None, None) => acts(look, &task, &units),
+    };
+    let title = board::what(look, &task);
     let body = html! {
         (just_done(look, asked))
+        (help(look, (
+            "Eine Aufgabe Ihrer Einheit. Wer sie übernimmt, zeigt den anderen, dass jemand daran arbeitet; weitergegeben liegt sie bei der anderen Einheit.",
+            "A task of your unit. Whoever takes it shows the others that somebody works on it; handed on, it lies with the other unit.",
+        )))
         dl.card {
             dt { (look.of_two("Stand", "State")) } dd { (words::shown(look, words::task(task.status))) }
             dt { (look.of_two("Bearbeitung", "Work")) } dd { (board::whose(look, visit, &task)) }
@@ -72,8 +83,8 @@ async fn try_show(
                 dt { (look.of_two("Ergebnis", "Result")) } dd { (result) }
             }
         }
-        (delivery)
-        @if task.status.is_open() { (acts(look, &task, &units)) }
+        @if let Some(delivery) = delivery { (delivery) }
+        (acts)
     };
     Ok(page::page(look, &title, &body))
 }
@@ -117,8 +128,13 @@ fn named(look: &Look, record: &Record) -> Markup {
     }
 }
 
-/// The delivery to an adapter that the task is about.
-async fn delivery(console: &Console, look: &Look, visit: &Visit, task: &Task) -> Result<Markup, Error> {
+/// The delivery to an adapter that the task is about, for as long as it waits.
+async fn delivery(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    task: &Task,
+) -> Result<Option<Markup>, Error> {
     let filter = ChannelFilter { parked: Some(true), root: Some(task.meta.root), ..ChannelFilter::default() };
     let page = Page::first(DELIVERIES);
     let rows = match console.broker.channel_deliveries(&visit.caller, &filter, &page).await {
@@ -127,8 +143,9 @@ async fn delivery(console: &Console, look: &Look, visit: &Visit, task: &Task) ->
         Err(error) => return Err(error),
     };
     let found = rows.into_iter().find(|row| row.task == Some(task.meta.id));
-    Ok(html! { @if let Some(row) = found {
-        @let kind = words::kind(row.kind);
+    let Some(row) = found else { return Ok(None) };
+    let kind = words::kind(row.kind);
+    Ok(Some(html! {
         section.card {
             h2 { (look.of_two("Übergabe, die nicht gelang", "Hand-over that failed")) }
             dl {
@@ -146,36 +163,66 @@ async fn delivery(console: &Console, look: &Look, visit: &Visit, task: &Task) ->
                 "Mend what is in the way here, and ask the operators to make the hand-over again.",
             )) }
         }
-    } })
+    }))
+}
+
+fn what_to_do(look: &Look) -> &str {
+    look.of_two("Was tun?", "What to do?")
+}
+
+fn path(look: &Look, task: &Task, act: &str) -> String {
+    look.to(&format!("/tasks/{}/{act}", task.meta.id))
+}
+
+fn version(task: &Task) -> Markup {
+    html! { input type="hidden" name="version" value=(task.meta.version); }
+}
+
+fn take_form(look: &Look, task: &Task) -> Markup {
+    html! { form method="post" action=(path(look, task, "take")) {
+        (look.form_token()) (version(task))
+        button type="submit" { (look.of_two("Ich übernehme", "I take it")) }
+    } }
+}
+
+/// Whatever is done there ends the task: it must not be gone from the desk while something still waits. A message is seen by its own unit
+/// alone, and a letter goes to another one with all that it brought, so that neither is handed on here.
+fn decided_elsewhere(look: &Look, task: &Task, place: &str, units: &[(String, String)]) -> Markup {
+    html! {
+        section.card {
+            h2 { (what_to_do(look)) }
+            p { a.button.main href=(look.to(place)) { (look.of_two("Ansehen und entscheiden", "Look and decide")) } }
+            p.hint { (look.of_two("Ist dort entschieden, ist die Aufgabe erledigt.", "Once it is decided there, the task is done.")) }
+            (take_form(look, task))
+            @if task.payment_id.is_some() { (hand_on_form(look, task, units)) }
+        }
+    }
+}
+
+fn hand_on_form(look: &Look, task: &Task, units: &[(String, String)]) -> Markup {
+    let others: Vec<_> = units.iter().filter(|(unit, _)| *unit != task.meta.unit).cloned().collect();
+    html! { @if !others.is_empty() { details {
+        summary { (look.of_two("An eine andere Einheit weitergeben", "Hand on to another unit")) }
+        form method="post" action=(path(look, task, "hand-on")) {
+            (look.form_token()) (version(task))
+            (next_unit(look, &others))
+            button type="submit" { (look.of_two("Weitergeben", "Hand on")) }
+        }
+    } } }
 }
 
 fn acts(look: &Look, task: &Task, units: &[(String, String)]) -> Markup {
-    let path = |act: &str| look.to(&format!("/tasks/{}/{act}", task.meta.id));
-    let version = task.meta.version;
     html! {
         section.card {
-            h2 { (look.of_two("Was tun?", "What to do?")) }
-            form method="post" action=(path("take")) {
-                (look.form_token())
-                input type="hidden" name="version" value=(version);
-                button type="submit" { (look.of_two("Ich übernehme", "I take it")) }
-            }
-            form method="post" action=(path("complete")) {
-                (look.form_token())
-                input type="hidden" name="version" value=(version);
+            h2 { (what_to_do(look)) }
+            (take_form(look, task))
+            form method="post" action=(path(look, task, "complete")) {
+                (look.form_token()) (version(task))
                 label for="result" { (look.of_two("Ergebnis (freiwillig)", "Result (optional)")) }
                 textarea #result name="result" maxlength=(RESULT) {}
                 button.main type="submit" { (look.of_two("Erledigt", "Done")) }
             }
-            details {
-                summary { (look.of_two("An eine andere Einheit weitergeben", "Hand on to another unit")) }
-                form method="post" action=(path("hand-on")) {
-                    (look.form_token())
-                    input type="hidden" name="version" value=(version);
-                    (unit_choice(look, units, ("unit", look.of_two("bitte wählen", "please choose")), None))
-                    button type="submit" { (look.of_two("Weitergeben", "Hand on")) }
-                }
-            }
+            (hand_on_form(look, task, units))
         }
     }
 }

@@ -9,12 +9,12 @@ use model::adapter::Descriptor;
 use model::rights::Action;
 
 use super::ask::{Asked, PathId};
-use super::{labels, messages, partners, show};
+use super::{labels, messages, partners, show, trial};
 use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
-use crate::workshop::Found;
+use crate::workshop::{About, Found};
 
 /// Deliveries of a page.
 const PAGE: u32 = 50;
@@ -60,7 +60,11 @@ pub(super) async fn list(
                 "Adapters connect the gateway with systems, mailboxes and services. Each other side has a lane of its own: if one is stuck, the \
                  others go on.",
             )) } }))
-            @if descriptors.is_empty() { (page::empty(look.of_two(
+            @if !caller.scope.is_whole() { p.soft { (look.of_two(
+                "Adapter gehören dem ganzen Haus. Sie sieht, wer für alle Einheiten zuständig ist.",
+                "Adapters belong to the whole house. Whoever is responsible for all units sees them.",
+            )) } }
+            @else if descriptors.is_empty() { (page::empty(look.of_two(
                 "Kein Adapter ist eingerichtet.",
                 "No adapter is configured.",
             ))) }
@@ -166,8 +170,7 @@ pub(super) async fn check(
             Err(error) => Found::Failed(error.code().to_owned()),
         }
     };
-    let begun = console.tries.begin(&visit.caller, "adapters", console.broker.now(), work);
-    look.onward(&format!("/tries/{begun}"))
+    trial::begin(&console, &look, &visit, About::Adapters, work)
 }
 
 /// What came of asking all adapters.

@@ -60,10 +60,17 @@ impl Asked {
         !self.0.iter().any(|(name, value)| name != "after" && !value.trim().is_empty())
     }
 
-    /// The same path with one value changed; without a value it is left out.
+    /// The one value of this name, and nothing else.
+    pub(crate) fn only(&self, name: &str) -> Asked {
+        Asked(self.0.iter().filter(|(known, _)| known == name).cloned().collect())
+    }
+
+    /// A path that asks for the same with one value changed; without a value it is left out. The place in the list goes with the list that it
+    /// was one of, and what was done is told once.
     pub(crate) fn with(&self, path: &str, name: &str, value: Option<&str>) -> String {
+        let stays = |known: &str| known != name && known != "after" && known != "done";
         let mut query = form_urlencoded::Serializer::new(String::new());
-        for (known, kept) in self.0.iter().filter(|(known, kept)| known != name && !kept.trim().is_empty()) {
+        for (known, kept) in self.0.iter().filter(|(known, kept)| stays(known) && !kept.trim().is_empty()) {
             query.append_pair(known, kept);
         }
         if let Some(value) = value {
@@ -107,5 +114,20 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
         let text = Path::<String>::from_request_parts(parts, state).await.map(|Path(text)| text);
         let name = text.ok().filter(|text| model::ids::is_name(text));
         name.map(PathName).ok_or_else(|| page::missing(&Look::from(&parts.extensions)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_list_begins_at_its_start_and_tells_nothing_again() {
+        let pairs = [("state", "parked"), ("partner", "bab:1"), ("after", "x"), ("done", "drop")];
+        let asked = Asked(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        assert_eq!(asked.with("/m", "rule", Some("a&b")), "/m?state=parked&partner=bab%3A1&rule=a%26b");
+        assert_eq!(asked.with("/m", "after", Some("y")), "/m?state=parked&partner=bab%3A1&after=y");
+        assert_eq!(asked.only("partner").with("/m", "rule", Some("r")), "/m?partner=bab%3A1&rule=r");
+        assert_eq!(asked.only("order").with("/m", "after", None), "/m");
     }
 }

@@ -35,8 +35,14 @@ pub(super) async fn dry_run(
     };
     page::page(
         &look,
-        look.of_two("Viele erneut versuchen", "Try many again"),
+        look.of_two("Gesammelt erneut versuchen", "Try many again"),
         &html! {
+            (page::help(&look, &html! { p { (look.of_two(
+                "Nach einer Störung gehen zurückgestellte Nachrichten hier gemeinsam noch einmal auf den Weg. Zuerst wird nur gezählt. Die \
+                 Versuche verteilen sich über höchstens zehn Minuten, damit die Gegenseite nicht überrannt wird.",
+                "After an outage parked messages go on their way again together. First they are only counted. The tries are spread over ten \
+                 minutes at most, so that the other side is not run over.",
+            )) } }))
             form.filter method="get" {
                 input type="hidden" name="lang" value=(look.words.tag());
                 (show::field("rule", look.of_two("Regel", "Rule"), "text", asked.text("rule")))
@@ -114,7 +120,7 @@ pub(super) async fn progress(
     if asked.get("part").is_some() {
         return page::part(&look, &body);
     }
-    page::page(&look, look.of_two("Viele erneut versuchen", "Try many again"), &body)
+    page::page(&look, look.of_two("Gesammelt erneut versuchen", "Try many again"), &body)
 }
 
 fn shown(look: &Look, state: &RedriveState) -> Markup {

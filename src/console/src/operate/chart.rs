@@ -17,8 +17,8 @@ const RIGHT: f64 = 12.0;
 const POINTS: usize = 240;
 /// Rows of the table.
 const ROWS: usize = 48;
-/// Marks of the upright axis.
-const MARKS: u32 = 4;
+/// Marks of the upright axis, so many that 1, 2, 5 and 10 are parted into round figures.
+const MARKS: u32 = 5;
 
 /// One line.
 pub(super) struct Line {
@@ -26,11 +26,19 @@ pub(super) struct Line {
     pub(super) points: Vec<(Timestamp, f64)>,
 }
 
-/// A chart: heading, unit, lines (at most four are drawn, in four patterns).
-pub(super) fn chart(look: &Look, id: &str, title: &str, unit: &str, lines: &[Line]) -> Markup {
+/// A chart of a span of time: heading, unit, lines (at most four are drawn, in four patterns).
+pub(super) fn chart(
+    look: &Look,
+    span: (Timestamp, Timestamp),
+    id: &str,
+    title: &str,
+    unit: &str,
+    lines: &[Line],
+) -> Markup {
     let lines: Vec<Line> = lines.iter().filter(|it| !it.points.is_empty()).take(4).map(thinned).collect();
     let all = || lines.iter().flat_map(|line| &line.points);
-    let (Some(from), Some(to)) = (all().map(|it| it.0).min(), all().map(|it| it.0).max()) else {
+    // A figure of an hour stands at its beginning, which may lie before the span.
+    let Some(first) = all().map(|it| it.0).min() else {
         return html! {
             section.card aria-labelledby=(id) {
                 h2 #(id) { (title) }
@@ -43,7 +51,7 @@ pub(super) fn chart(look: &Look, id: &str, title: &str, unit: &str, lines: &[Lin
         section.card aria-labelledby=(id) {
             h2 #(id) { (title) " " span.soft { "(" (unit) ")" } }
             div.drawing tabindex="0" role="region" aria-label=(format!("{title}: {}", look.of_two("Bild", "picture"))) {
-                (drawing(look, title, &lines, (from, to), most))
+                (drawing(look, title, &lines, (first.min(span.0), span.1), most))
             }
             @if lines.len() > 1 {
                 ul.legend { @for (at, line) in lines.iter().enumerate() { li { (sample(at)) (line.name) } } }
@@ -145,7 +153,7 @@ pub(super) fn figure(look: &Look, value: f64) -> String {
     let text = match value {
         value if value.fract() == 0.0 || value.abs() >= 100.0 => format!("{value:.0}"),
         value if value.abs() >= 1.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
+        value => format!("{value:.2}").trim_end_matches('0').trim_end_matches('.').to_owned(),
     };
     if look.words.tag() == "de" { text.replace('.', ",") } else { text }
 }

@@ -12,20 +12,19 @@ use axum::response::{IntoResponse, Response};
 use broker::{ChainReport, Page, RecordFilter};
 use futures::{StreamExt, stream};
 use maud::{Markup, html};
-use model::rights::Action;
 use model::{Id, Record, RecordKind, Timestamp};
 use seal::bundle::{Report, Trust, verify_with};
 use seal::evidence_key::EvidencePublicKey;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::ask::Asked;
-use super::show;
+use super::{show, trial};
 use crate::Console;
 use crate::file_form::FileForm;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
-use crate::workshop::Found;
+use crate::workshop::{About, Found};
 
 /// Cases and case files that one Aktenzeichen finds.
 const MOST_FOUND: u32 = 20;
@@ -56,32 +55,38 @@ pub(super) async fn search(
                 "Everything that happens is sealed into a chain. A bundle holds all events of a case with their proofs; anybody can verify it \
                  without this gateway.",
             )) } }))
-            h2 { (look.of_two("Paket exportieren", "Export a bundle")) }
-            form.search method="get" role="search" {
-                input type="hidden" name="lang" value=(look.words.tag());
-                label for="q" { (look.of_two("Vorgang oder Akte", "Case or case file")) }
-                p.hint #q-hint { (look.of_two("Kennung oder Aktenzeichen", "Id or file reference")) }
-                div.beside-it {
-                    input #q type="search" name="q" value=(asked.text("q")) maxlength="200" aria-describedby="q-hint" autocomplete="off";
-                    button.main type="submit" { (look.of_two("Suchen", "Find")) }
+            div.card {
+                h2 { (look.of_two("Paket exportieren", "Export a bundle")) }
+                form.search method="get" role="search" {
+                    input type="hidden" name="lang" value=(look.words.tag());
+                    label for="q" { (look.of_two("Vorgang oder Akte", "Case or case file")) }
+                    p.hint #q-hint { (look.of_two("Kennung oder Aktenzeichen", "Id or file reference")) }
+                    div.beside-it {
+                        input #q type="search" name="q" value=(asked.text("q")) maxlength="200" aria-describedby="q-hint" autocomplete="off";
+                        button.main type="submit" { (look.of_two("Suchen", "Find")) }
+                    }
                 }
             }
             @if let Some(found) = &found { (choices(&look, found)) }
-            h2 { (look.of_two("Paket prüfen", "Verify a bundle")) }
-            form method="post" enctype="multipart/form-data" action=(look.to("/evidence/verify")) {
-                (look.form_token())
-                label for="bundle" { (look.of_two("Beweispaket (ZIP)", "Bundle (ZIP)")) }
-                input #bundle name="file" type="file" accept=".zip,application/zip" required;
-                button type="submit" { (look.of_two("Prüfen", "Verify")) }
+            div.card {
+                h2 { (look.of_two("Paket prüfen", "Verify a bundle")) }
+                form method="post" enctype="multipart/form-data" action=(look.to("/evidence/verify")) {
+                    (look.form_token())
+                    label for="bundle" { (look.of_two("Beweispaket (ZIP)", "Bundle (ZIP)")) }
+                    input #bundle name="file" type="file" accept=".zip,application/zip" required;
+                    button type="submit" { (look.of_two("Prüfen", "Verify")) }
+                }
             }
-            h2 { (look.of_two("Ganze Kette prüfen", "Check the whole chain")) }
-            p.hint { (look.of_two(
-                "Liest jede Zeile der Beweiskette dieses Mandanten. Das dauert je nach Bestand Minuten und stört den Betrieb nicht.",
-                "Reads every row of this tenant's chain. It takes minutes, depending on how much there is, and disturbs nobody.",
-            )) }
-            form method="post" action=(look.to("/evidence/check")) {
-                (look.form_token())
-                button type="submit" { (look.of_two("Kette prüfen", "Check the chain")) }
+            div.card {
+                h2 { (look.of_two("Ganze Kette prüfen", "Check the whole chain")) }
+                p.hint { (look.of_two(
+                    "Liest jede Zeile der Beweiskette dieses Mandanten. Das dauert je nach Bestand Minuten und stört den Betrieb nicht.",
+                    "Reads every row of this tenant's chain. It takes minutes, depending on how much there is, and disturbs nobody.",
+                )) }
+                form method="post" action=(look.to("/evidence/check")) {
+                    (look.form_token())
+                    button type="submit" { (look.of_two("Kette prüfen", "Check the chain")) }
+                }
             }
         },
     )
@@ -283,9 +288,6 @@ pub(super) async fn check(
     Extension(visit): Extension<Visit>,
     _: Form,
 ) -> Response {
-    if let Err(error) = visit.caller.may(Action::ReadEvidence) {
-        return page::failed(&look, &error.into());
-    }
     let (broker, caller) = (console.broker.clone(), visit.caller.clone());
     let work = async move {
         match broker.check_chain(&caller, None).await {
@@ -293,8 +295,7 @@ pub(super) async fn check(
             Err(error) => Found::Failed(error.code().to_owned()),
         }
     };
-    let begun = console.tries.begin(&visit.caller, "chain", console.broker.now(), work);
-    look.onward(&format!("/tries/{begun}"))
+    trial::begin(&console, &look, &visit, About::Chain, work)
 }
 
 /// What came of checking the chain.

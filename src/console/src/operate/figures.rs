@@ -60,11 +60,8 @@ pub(super) async fn figures(
             )) } }))
             form.filter method="get" {
                 input type="hidden" name="lang" value=(look.words.tag());
-                (show::choice("span", look.of_two("Zeitraum", "Span"), "–", chosen.0, spans))
-                (show::field("label", look.of_two(
-                    "Nur dieser Partner oder Adapter",
-                    "Only this partner or adapter",
-                ), "text", asked.text("label")))
+                (show::choice("span", look.of_two("Zeitraum", "Span"), None, chosen.0, spans))
+                (show::field("label", look.of_two("Partner oder Adapter", "Partner or adapter"), "text", asked.text("label")))
                 div.end { button.main type="submit" { (look.of_two("Anzeigen", "Show")) } }
             }
             (drawn)
@@ -90,37 +87,37 @@ async fn drawn(
     let mut of = |series: &str| found.remove(series).unwrap_or_default();
     let (came, went) = (of("messages.in"), of("messages.out"));
     let hourly = [
-        Line { name: look.of_two("Eingang", "in").to_owned(), points: by_hour(&came) },
-        Line { name: look.of_two("Ausgang", "out").to_owned(), points: by_hour(&went) },
+        Line { name: look.of_two("Eingang", "in").to_owned(), points: by_hour(&whole(&came)) },
+        Line { name: look.of_two("Ausgang", "out").to_owned(), points: by_hour(&whole(&went)) },
     ];
     let (half, most) = (of("delivery.p50"), of("delivery.p95"));
     let took = [
         Line { name: look.of_two("Hälfte (p50)", "half (p50)").to_owned(), points: highest(&half) },
         Line { name: look.of_two("fast alle (p95)", "nearly all (p95)").to_owned(), points: highest(&most) },
     ];
-    let busiest = by_label(&[came, went].concat());
+    let busiest = by_label(look, &[came, went].concat());
     Ok(html! {
-        (chart(look, "through", look.of_two(
+        (chart(look, (from, to), "through", look.of_two(
             "Nachrichten je Stunde",
             "Messages per hour",
         ), look.of_two("Anzahl", "count"), &hourly))
-        (chart(look, "took", look.of_two(
+        (chart(look, (from, to), "took", look.of_two(
             "Von der Annahme bis zur Zustellung",
             "From acceptance to delivery",
         ), look.of_two("Sekunden", "seconds"), &took))
-        (chart(look, "parked", look.of_two("Klärungsfälle", "Need clarification"), look.of_two("Anzahl", "count"), &[one(look, &of("messages.parked"))]))
-        (chart(look, "oldest", look.of_two(
+        (chart(look, (from, to), "parked", look.of_two("Klärungsfälle", "Need clarification"), look.of_two("Anzahl", "count"), &[one(look, &of("messages.parked"))]))
+        (chart(look, (from, to), "oldest", look.of_two(
             "Älteste unzugestellte Nachricht",
             "Oldest undelivered message",
-        ), look.of_two("Sekunden", "seconds"), &labelled(&of("messages.oldest"))))
-        (chart(look, "partners", look.of_two(
+        ), look.of_two("Sekunden", "seconds"), &labelled(look, &of("messages.oldest"))))
+        (chart(look, (from, to), "partners", look.of_two(
             "Nachrichten je Stunde und Partner",
             "Messages per hour and partner",
         ), look.of_two("Anzahl", "count"), &busiest))
-        (chart(look, "adapters", look.of_two(
+        (chart(look, (from, to), "adapters", look.of_two(
             "Adapter: wartende Meldungen",
             "Adapters: waiting deliveries",
-        ), look.of_two("Anzahl", "count"), &labelled(&of("adapters.waiting"))))
+        ), look.of_two("Anzahl", "count"), &labelled(look, &of("adapters.waiting"))))
     })
 }
 
@@ -128,7 +125,13 @@ fn one(look: &Look, figures: &[Figure]) -> Line {
     Line { name: look.of_two("Anzahl", "count").to_owned(), points: highest(figures) }
 }
 
-/// The sum of all labels for each hour.
+/// Those of the whole, which has no label; where a partner is chosen, those of the partner.
+fn whole(figures: &[Figure]) -> Vec<Figure> {
+    let of_all = figures.iter().any(|it| it.label.is_empty());
+    figures.iter().filter(|it| it.label.is_empty() == of_all).cloned().collect()
+}
+
+/// The sum for each hour.
 fn by_hour(figures: &[Figure]) -> Vec<(Timestamp, f64)> {
     let mut hours = BTreeMap::new();
     for figure in figures {
@@ -148,23 +151,44 @@ fn highest(figures: &[Figure]) -> Vec<(Timestamp, f64)> {
 }
 
 /// A line of sums by the hour for each label, the busiest first.
-fn by_label(figures: &[Figure]) -> Vec<Line> {
-    let mut labels: BTreeMap<&str, Vec<Figure>> = BTreeMap::new();
-    figures.iter().for_each(|it| labels.entry(&it.label).or_default().push(it.clone()));
-    let line =
-        |(label, figures): (&str, Vec<Figure>)| Line { name: label.to_owned(), points: by_hour(&figures) };
-    sorted(labels.into_iter().map(line).collect())
+fn by_label(look: &Look, figures: &[Figure]) -> Vec<Line> {
+    let line = |(name, figures): (String, Vec<Figure>)| Line { name, points: by_hour(&figures) };
+    sorted(parted(look, figures).into_iter().map(line).collect())
 }
 
 /// A line for each label, the highest first.
-fn labelled(figures: &[Figure]) -> Vec<Line> {
-    let mut labels: BTreeMap<&str, Vec<(Timestamp, f64)>> = BTreeMap::new();
-    figures.iter().for_each(|it| labels.entry(&it.label).or_default().push((it.at, it.value)));
-    sorted(labels.into_iter().map(|(label, points)| Line { name: label.to_owned(), points }).collect())
+fn labelled(look: &Look, figures: &[Figure]) -> Vec<Line> {
+    let points = |figures: Vec<Figure>| figures.iter().map(|it| (it.at, it.value)).collect();
+    let line = |(name, figures)| Line { name, points: points(figures) };
+    sorted(parted(look, figures).into_iter().map(line).collect())
+}
+
+/// By label; the whole only where there is nothing else.
+fn parted(look: &Look, figures: &[Figure]) -> BTreeMap<String, Vec<Figure>> {
+    let mut labels: BTreeMap<String, Vec<Figure>> = BTreeMap::new();
+    figures.iter().for_each(|it| labels.entry(it.label.clone()).or_default().push(it.clone()));
+    if let Some(all) = labels.remove("").filter(|_| labels.is_empty()) {
+        labels.insert(look.of_two("alle", "all").to_owned(), all);
+    }
+    labels
 }
 
 fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
     let sum = |line: &Line| line.points.iter().map(|it| it.1).sum::<f64>();
     lines.sort_by(|one, other| sum(other).total_cmp(&sum(one)));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_a_partner_are_not_counted_twice() {
+        let figure =
+            |label: &str, value| Figure { label: label.to_owned(), at: Timestamp::from_micros(HOUR), value };
+        let both = [figure("", 3.0), figure("dbs:060010001", 2.0), figure("other", 1.0)];
+        assert_eq!(by_hour(&whole(&both)), [(Timestamp::from_micros(HOUR), 3.0)]);
+        assert_eq!(by_hour(&whole(&both[1..2])), [(Timestamp::from_micros(HOUR), 2.0)]);
+    }
 }

@@ -42,6 +42,12 @@ pub(super) async fn one(
         &title,
         &html! {
             (was_done(&look, &asked))
+            (page::help(&look, &html! { p { (look.of_two(
+                "Oben steht, was die Nachricht ist und was Sie tun können, darunter ihr Verlauf über alle Stationen: auch Antworten und andere \
+                 Nachrichten desselben Austauschs. Ihren Inhalt sieht der Betrieb nur mit Freigabe einer zweiten Person.",
+                "At the top stands what the message is and what you may do, below it its course over all hops, with replies and other messages \
+                 of the same exchange. Operators see its content only if a second person releases it.",
+            )) } }))
             (head(&console, &look, &visit, message))
             (findings(&look, message))
             (acts(&console, &look, &visit, message))
@@ -87,7 +93,7 @@ fn head(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Mar
                 dd { (show::partner(console, tenant, message.authority.as_str())) }
                 dt { (look.of_two("Einheit, Leistung", "Unit, service")) }
                 dd { (message.unit) @if let Some(service) = &message.public_service { " · " (service) } }
-                dt { (look.of_two("Eingang", "Came")) } dd { (show::when(look, message.received_at)) }
+                dt { (look.of_two("Angenommen", "Taken in")) } dd { (show::when(look, message.received_at)) }
                 dt { (look.of_two("Zuletzt geändert", "Changed last")) } dd { (show::when(look, message.updated_at)) }
                 @if let Some(payload) = &message.payload {
                     dt { (look.of_two("Größe", "Size")) } dd { (show::size(look, payload.size)) }
@@ -103,7 +109,7 @@ fn head(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Mar
                 }
                 @if let Some(forwarding) = &message.forwarding {
                     @for from in &forwarding.from {
-                        dt { (look.of_two("War vorher bei", "Was before at")) }
+                        dt { (look.of_two("Zuvor bei", "Before at")) }
                         dd { (show::partner(console, tenant, from.as_str())) }
                     }
                     @if let Some(to) = &forwarding.to {
@@ -142,43 +148,68 @@ fn acts(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Mar
     html! {
         @if mends && (parks || returns || forwards) {
             h2 { (look.of_two("Was Sie tun können", "What you may do")) }
-            @if allowed.contains(&Act::Resend) {
-                (act(look, message, "resend", "main", look.of_two("Erneut versuchen", "Try again"), look.of_two(
+            @if allowed.contains(&Act::Resend) { (act(look, message, Offer {
+                name: "resend",
+                class: "main",
+                label: look.of_two("Erneut versuchen", "Try again"),
+                why: look.of_two(
                     "Die Nachricht geht noch einmal denselben Weg, so wie sie ist.",
                     "The message goes the same way again, as it is.",
-                ), &html! {}))
-            }
-            @if parks {
-                (act(look, message, "park", "", look.of_two("Zurückstellen", "Park"), look.of_two(
+                ),
+                ..Offer::default()
+            })) }
+            @if parks { (act(look, message, Offer {
+                name: "park",
+                label: look.of_two("Zurückstellen", "Park"),
+                why: look.of_two(
                     "Die Nachricht wartet dann auf eine Entscheidung.",
                     "The message then waits for a decision.",
-                ), &html! {}))
-            }
-            @if forwards { (act(look, message, "forward", "", look.of_two("Weiterleiten", "Forward"), look.of_two(
-                "Eine andere Behörde dieses Gateways ist zuständig. Sie übernimmt die Nachricht als ihre eigene.",
-                "Another authority of this gateway is competent. It takes the message in as its own.",
-            ), &receivers(console, look, message))) }
-            @if returns {
-                (act(look, message, "return", "grave", look.of_two("Zurückweisen", "Return"), look.of_two(
+                ),
+                ..Offer::default()
+            })) }
+            @if forwards { (act(look, message, Offer {
+                name: "forward",
+                label: look.of_two("Weiterleiten", "Forward"),
+                why: look.of_two(
+                    "Eine andere Behörde dieses Gateways ist zuständig. Sie übernimmt die Nachricht als ihre eigene.",
+                    "Another authority of this gateway is competent. It takes the message in as its own.",
+                ),
+                fields: Some(receivers(console, look, message)),
+                is_asked: console.broker.four_eyes(),
+                ..Offer::default()
+            })) }
+            @if returns { (act(look, message, Offer {
+                name: "return",
+                class: "grave",
+                label: look.of_two("Zurückweisen", "Return"),
+                why: look.of_two(
                     "Die Nachricht geht mit Begründung an den Absender zurück und ist damit beendet. Das lässt sich nicht rückgängig machen.",
                     "The message goes back to its sender with a reason and ends. This cannot be undone.",
-                ), &html! {}))
-            }
+                ),
+                ..Offer::default()
+            })) }
         }
-        @if is_within && message.payload.is_some() { (release(look, message)) }
+        @if is_within && message.payload.is_some() && message.state != MessageState::Returned { (release(look, message)) }
     }
 }
 
+/// An act that is offered.
+#[derive(Default)]
+struct Offer<'a> {
+    name: &'a str,
+    class: &'a str,
+    label: &'a str,
+    /// What it does.
+    why: &'a str,
+    /// What it asks besides the note.
+    fields: Option<Markup>,
+    /// Whether a second person has to agree: the note is the reason.
+    is_asked: bool,
+}
+
 /// One act: folded in, so that nothing is done by one click that cannot be taken back.
-fn act(
-    look: &Look,
-    message: &Message,
-    name: &str,
-    class: &str,
-    label: &str,
-    why: &str,
-    fields: &Markup,
-) -> Markup {
+fn act(look: &Look, message: &Message, offer: Offer<'_>) -> Markup {
+    let Offer { name, class, label, why, fields, is_asked } = offer;
     let field = format!("note-{name}");
     html! {
         details.act open[name == "resend"] {
@@ -186,13 +217,19 @@ fn act(
             form method="post" action=(look.to(&format!("/messages/{}/{name}", message.id))) {
                 (look.form_token())
                 p.hint { (why) }
-                (fields)
+                @if let Some(fields) = &fields { (fields) }
                 label for=(field) { (look.of_two("Vermerk für Kolleginnen und Kollegen", "Note for colleagues")) }
-                p.hint id={ (field) "-hint" } { (look.of_two(
-                    "Freiwillig, ohne personenbezogene Daten. Er geht nie an die andere Seite.",
-                    "Optional, without personal data. It never goes to the other side.",
-                )) }
-                input id=(field) name="note" type="text" maxlength=(NOTE_CHARS) aria-describedby={ (field) "-hint" } autocomplete="off";
+                p.hint id={ (field) "-hint" } {
+                    (if is_asked { look.of_two(
+                        "Nötig: Eine zweite Person muss zustimmen und liest ihn als Begründung.",
+                        "Needed: a second person has to agree and reads it as the reason.",
+                    ) } else { look.of_two("Freiwillig.", "Optional.") }) " "
+                    (look.of_two(
+                        "Ohne personenbezogene Daten; er geht nie an die andere Seite.",
+                        "Without personal data; it never goes to the other side.",
+                    ))
+                }
+                input id=(field) name="note" type="text" required[is_asked] maxlength=(NOTE_CHARS) aria-describedby={ (field) "-hint" } autocomplete="off";
                 button class=(class) type="submit" { (label) }
             }
         }
@@ -203,12 +240,6 @@ fn receivers(console: &Console, look: &Look, message: &Message) -> Markup {
     let all = console.broker.house().tenants().flat_map(|tenant| &tenant.authorities);
     html! {
         label for="forward-to" { (look.of_two("Zuständige Behörde", "Competent authority")) }
-        @if console.broker.four_eyes() {
-            p.hint { (look.of_two(
-                "Eine zweite Person muss zustimmen; der Vermerk ist die Begründung und deshalb nötig.",
-                "A second person has to agree; the note is the reason and therefore needed.",
-            )) }
-        }
         select #forward-to name="to" required {
             option value="" { (look.of_two("bitte wählen", "please choose")) }
             @for entry in all.filter(|it| it.key != message.authority) {
@@ -314,14 +345,10 @@ fn who(console: &Console, look: &Look, tenant: &str, event: &Event) -> Markup {
             "person" => { (look.of_two(
                 "eine Person des Hauses ",
                 "a person of the house ",
-            )) span.code { (short(&actor.id)) } },
-            _ => { (look.of_two("System ", "system ")) span.code { (short(&actor.id)) } },
+            )) span.code { (show::short(&actor.id)) } },
+            _ => { (look.of_two("System ", "system ")) span.code { (show::short(&actor.id)) } },
         }
     }
-}
-
-fn short(id: &str) -> &str {
-    if id.len() == 36 { id.get(24..).unwrap_or(id) } else { id }
 }
 
 fn others(console: &Console, look: &Look, visit: &Visit, way: &MessageWay) -> Markup {

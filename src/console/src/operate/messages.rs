@@ -113,7 +113,7 @@ fn search(look: &Look, asked: &Asked) -> Markup {
 }
 
 fn filters(look: &Look, asked: &Asked) -> Markup {
-    let all = look.of_two("alle", "all");
+    let all = Some(look.of_two("alle", "all"));
     let directions = [("in", Direction::In), ("out", Direction::Out)];
     let directions = directions.map(|(name, it)| (name.to_owned(), labels::direction(look, it))).into_iter();
     let states = labels::STATES.iter().map(|it| (it.name().to_owned(), labels::state(look, *it)));
@@ -153,6 +153,8 @@ async fn rules(console: &Console, look: &Look, visit: &Visit, asked: &Asked) -> 
     if !is_parked {
         return html! {};
     }
+    // The counts know the partner alone: what they lead to is about the same messages, whatever else the list is filtered by.
+    let asked = asked.only("partner");
     let filter = ClarificationFilter {
         partner: asked.get("partner").map(str::to_owned),
         ..ClarificationFilter::default()
@@ -174,7 +176,7 @@ async fn rules(console: &Console, look: &Look, visit: &Visit, asked: &Asked) -> 
                     } }
                     tbody { @for count in &counts { tr {
                         td { (show::code(look, &count.rule)) }
-                        td { (labels::side(look, count.side)) }
+                        td.short { (labels::side(look, count.side)) }
                         td { (show::ago(look, now, count.oldest)) }
                         td.number {
                             a href=(look.to(&asked.with(PATH, "rule", Some(&count.rule)))) { (count.count) }
@@ -205,7 +207,7 @@ pub(super) fn table(console: &Console, look: &Look, visit: &Visit, items: &[Mess
             table {
                 caption.unseen { (look.of_two("Nachrichten", "Messages")) }
                 thead { tr {
-                    th scope="col" { (look.of_two("Eingang", "Came")) }
+                    th scope="col" { (look.of_two("Zeit", "Time")) }
                     th scope="col" { (look.of_two("Richtung", "Direction")) }
                     th scope="col" { "Partner" }
                     th scope="col" { (look.of_two("Art", "Kind")) }

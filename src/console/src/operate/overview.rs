@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{BreakerState, ClarificationFilter, Lane, Standing, WayEnd};
+use broker::{BreakerState, ClarificationFilter, Lane, Page, Standing, WayEnd};
 use maud::{Markup, html};
 use model::rights::Action;
 use model::{MessageState, Timestamp};
@@ -55,9 +55,10 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
         Ok(_) => broker.clarification_counts(caller, &ClarificationFilter::default()).await?,
         Err(_) => vec![],
     };
-    let lanes = broker.lanes(caller).await.unwrap_or_default();
+    let partners = caller.may(Action::ReadPartners).is_ok() && caller.scope.is_whole();
+    let lanes = if partners { broker.lanes(caller).await? } else { vec![] };
     let outside: Vec<&Lane> = lanes.iter().filter(|lane| lane.lane.starts_with("to:")).collect();
-    let ends = broker.certificate_ends(caller).await.unwrap_or_default();
+    let ends = if partners { broker.certificate_ends(caller).await? } else { vec![] };
     let soon: Vec<&WayEnd> = ends.iter().filter(|it| days_left(now, it.end) < SOON_DAYS).collect();
     let weak = console.workshop.weaknesses(&caller.scope.tenant);
     let open = outside.iter().filter(|lane| lane.breaker.state != BreakerState::Closed).count();
@@ -71,24 +72,20 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
         waiting.to_string(),
         "/partners",
     );
+    let interrupted = look.of_two("Unterbrochene Partner", "Interrupted partners");
+    let ending = look.of_two("Zertifikate laufen ab", "Certificates about to end");
+    let deliveries = look.of_two("Adapter: zurückgestellt", "Adapters: parked");
     Ok(html! {
         ul.tiles {
             (Tile::new(look.of_two("Klärungsfälle", "Need clarification"), counted(parked), "/messages?state=parked")
                 .bad(parked > 0).with(oldest.map(|at| show::ago(look, now, at))).shown(look))
-            (ready.with(longest.map(|at| show::ago(look, now, at))).shown(look))
-            (Tile::new(look.of_two(
-                "Unterbrochene Partner",
-                "Interrupted partners",
-            ), open.to_string(), "/partners").bad(open > 0).shown(look))
-            (Tile::new(look.of_two(
-                "Zertifikate laufen ab",
-                "Certificates about to end",
-            ), soon.len().to_string(), "/overview#certificates")
-                .warn(!soon.is_empty()).bad(urgent).shown(look))
-            (Tile::new(look.of_two(
-                "Adapter: zurückgestellt",
-                "Adapters: parked",
-            ), standing.parked_deliveries.to_string(), "/adapters")
+            @if partners {
+                (ready.with(longest.map(|at| show::ago(look, now, at))).shown(look))
+                (Tile::new(interrupted, open.to_string(), "/partners").bad(open > 0).shown(look))
+                (Tile::new(ending, soon.len().to_string(), "/overview#certificates")
+                    .warn(!soon.is_empty()).bad(urgent).shown(look))
+            }
+            (Tile::new(deliveries, at_most(standing.parked_deliveries, u64::from(Page::MOST)), "/adapters")
                 .bad(standing.parked_deliveries > 0).shown(look))
             (Tile::new(look.of_two("In Verarbeitung", "Being processed"), counted(count(&standing, MessageState::Accepted)), "/messages?state=accepted").shown(look))
             (Tile::new(look.of_two("Im Postfach", "In the mailbox"), counted(count(&standing, MessageState::Processed)), "/messages?state=processed").shown(look))
@@ -97,11 +94,17 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
                 "Old algorithms allowed",
             ), weak.len().to_string(), "/overview#weak").warn(!weak.is_empty()).shown(look))
         }
-        (machine(look, &standing, now))
         (stuck(look, now, &reasons))
-        (partners(console, look, visit, now, &outside))
-        h2 #certificates { (look.of_two("Zertifikate", "Certificates")) }
-        (certificates(console, look, visit, now, &soon))
+        @if partners {
+            (undelivered(console, look, visit, now, &outside))
+            h2 #certificates { (look.of_two("Zertifikate", "Certificates")) }
+            (certificates(console, look, visit, now, &soon))
+        } @else {
+            p.soft { (look.of_two(
+                "Zustellung und Zertifikate der Partner betreffen das ganze Haus. Sie sieht, wer für alle Einheiten zuständig ist.",
+                "Deliveries to partners and their certificates concern the whole house. Whoever is responsible for all units sees them.",
+            )) }
+        }
         h2 #weak { (look.of_two("Alte Verfahren", "Old algorithms")) }
         @if weak.is_empty() {
             p.soft { (look.of_two(
@@ -111,6 +114,7 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
         } @else {
             ul { @for it in &weak { li { strong { (it.place) } ": " (it.algorithms) } } }
         }
+        (machine(look, &standing, now))
     })
 }
 
@@ -119,7 +123,12 @@ fn count(standing: &Standing, state: MessageState) -> u64 {
 }
 
 fn counted(count: u64) -> String {
-    if count >= Standing::MOST { format!("{count}+") } else { count.to_string() }
+    at_most(count, Standing::MOST)
+}
+
+/// A count that ends at `most`.
+fn at_most(count: u64, most: u64) -> String {
+    if count >= most { format!("{count}+") } else { count.to_string() }
 }
 
 fn days_left(now: Timestamp, end: Timestamp) -> i64 {
@@ -180,8 +189,8 @@ fn machine(look: &Look, standing: &Standing, now: Timestamp) -> Markup {
                 }
             }
             dt { (look.of_two("Datenbank", "Database")) } dd { (if standing.engine == "sqlite" { "SQLite" } else { "PostgreSQL" }) }
-            dt { (look.of_two("Anfragen gerade", "Requests now")) }
-            dd { (standing.pressure.requests) ", " (look.of_two("Übertragungen ", "bodies ")) (standing.pressure.bodies) }
+            dt { (look.of_two("Laufende Anfragen", "Requests now")) }
+            dd { (standing.pressure.requests) ", " (look.of_two("davon mit Inhalt ", "with a body ")) (standing.pressure.bodies) }
             dt { (look.of_two(
                 "Noch nicht versiegelte Ereignisse",
                 "Events not sealed yet",
@@ -221,7 +230,7 @@ fn stuck(look: &Look, now: Timestamp, reasons: &[model::clarification::Clarifica
                 } }
                 tbody { @for reason in reasons { tr {
                     td { (show::code(look, &reason.rule)) }
-                    td { (labels::side(look, reason.side)) }
+                    td.short { (labels::side(look, reason.side)) }
                     td { (show::ago(look, now, reason.oldest)) }
                     td.number { a href=(path(&reason.rule)) { (reason.count) } }
                 } } }
@@ -230,7 +239,7 @@ fn stuck(look: &Look, now: Timestamp, reasons: &[model::clarification::Clarifica
     }
 }
 
-fn partners(console: &Console, look: &Look, visit: &Visit, now: Timestamp, lanes: &[&Lane]) -> Markup {
+fn undelivered(console: &Console, look: &Look, visit: &Visit, now: Timestamp, lanes: &[&Lane]) -> Markup {
     let busy: Vec<&&Lane> = lanes
         .iter()
         .filter(|lane| lane.oldest.is_some() || lane.breaker.state != BreakerState::Closed)
@@ -254,7 +263,7 @@ fn certificates(console: &Console, look: &Look, visit: &Visit, now: Timestamp, s
         } @else {
             div.wide tabindex="0" role="region" aria-label=(look.of_two("Zertifikate", "Certificates")) { table {
                 thead { tr {
-                    th scope="col" { (look.of_two("Wessen", "Whose")) }
+                    th scope="col" { (look.of_two("Inhaber", "Whose")) }
                     th scope="col" { (look.of_two("Weg", "Way")) }
                     th scope="col" { (look.of_two("Ende", "Ends")) }
                     th scope="col" { (look.of_two("Noch", "Left")) }
@@ -264,7 +273,7 @@ fn certificates(console: &Console, look: &Look, visit: &Visit, now: Timestamp, s
                         (show::partner(console, tenant, it.authority.as_str()))
                         @if it.ours { " " span.state { (look.of_two("eigenes", "our own")) } }
                     }
-                    td { (labels::transport(look, it.transport)) }
+                    td.short { (labels::transport(look, it.transport)) }
                     td { (show::when(look, it.end)) }
                     td { (left(look, now, it.end)) }
                 } } }
@@ -283,7 +292,12 @@ pub(super) fn left(look: &Look, now: Timestamp, end: Timestamp) -> Markup {
     };
     html! {
         span class=(class) {
-            @if days < 0 { (look.of_two("abgelaufen", "ended")) } @else { (days) " " (look.of_two("Tage", "days")) }
+            @match days {
+                ..0 => (look.of_two("abgelaufen", "ended")),
+                0 => (look.of_two("heute", "today")),
+                1 => (look.of_two("1 Tag", "1 day")),
+                _ => { (days) " " (look.of_two("Tage", "days")) },
+            }
         }
     }
 }

@@ -27,7 +27,13 @@ pub(super) async fn find(console: &Console, visit: &Visit, id: &str) -> Result<O
     let all = partners::known(console, visit).await?;
     let by_key = |it: &Known| it.authority.as_ref().is_some_and(|key| key.as_str() == id);
     let at = all.iter().position(|it| it.id == id).or_else(|| all.iter().position(by_key));
-    Ok(at.and_then(|at| all.into_iter().nth(at)))
+    if let Some(known) = at.and_then(|at| all.into_iter().nth(at)) {
+        return Ok(Some(known));
+    }
+    // Something goes there, so it has a page, although no entry of ours names it: its way was looked up.
+    let Ok(key) = id.parse::<Authority>() else { return Ok(None) };
+    let lanes = console.broker.lanes(&visit.caller).await?;
+    Ok(partners::lane_to(&lanes, &key).map(|_| Known::looked_up(key.clone())))
 }
 
 /// `GET /console/partners/{id}`.
@@ -65,6 +71,12 @@ pub(super) async fn one(
                 ))),
                 _ => {}
             }
+            (page::help(&look, &html! { p { (look.of_two(
+                "Wege werden von oben nach unten versucht; benutzt wird der erste, der nutzbar ist. Scheitert die Zustellung wiederholt, wird \
+                 sie unterbrochen und von selbst wieder aufgenommen.",
+                "Ways are looked at from the top; the first that is usable is used. If deliveries fail repeatedly, they are interrupted, and \
+                 taken up again without your help.",
+            )) } }))
             div.card { dl {
                 @if let Some(key) = &known.authority { dt { (look.of_two("Behörde", "Authority")) } dd.code { (key) } }
                 dt { (look.of_two("Quelle", "Source")) } dd { (known.source.name(&look)) }
@@ -112,7 +124,7 @@ fn shown_ways(look: &Look, now: Timestamp, ways: &[Way]) -> Markup {
                     th scope="col" { (look.of_two("Nutzbar", "Usable")) }
                 } }
                 tbody { @for (at, way) in ways.iter().enumerate() { tr {
-                    td { (labels::transport(look, way.reach.transport.name())) }
+                    td.short { (labels::transport(look, way.reach.transport.name())) }
                     td { (way.reach.reads.iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", ")) }
                     td.number { (show::size(look, way.reach.most_bytes)) }
                     td { @if let Some(end) = way.until { (show::when(look, end)) " " (overview::left(look, now, end)) } @else { "–" } }
@@ -134,7 +146,7 @@ fn change(console: &Console, look: &Look, visit: &Visit, known: &Known) -> Marku
     html! {
         h2 { (look.of_two("Eintrag", "Entry")) }
         @match (&known.kept, known.source) {
-            (Some(kept), _) if manages => (form(look, Some(kept), &Fields::of(kept), None, console.broker.four_eyes())),
+            (Some(kept), _) if manages => div.card { (form(look, Some(kept), &Fields::of(kept), None, console.broker.four_eyes())) },
             (Some(_), _) => p.soft { (look.of_two(
                 "Ändern darf, wer die Rolle Administration hat.",
                 "Whoever has the role of an administrator may change it.",
@@ -142,6 +154,10 @@ fn change(console: &Console, look: &Look, visit: &Visit, known: &Known) -> Marku
             (None, Source::Configuration) => p.soft { (look.of_two(
                 "Der Partner steht in der Konfigurationsdatei und wird nur dort geändert.",
                 "The partner stands in the configuration file and is changed only there.",
+            )) },
+            (None, Source::LookedUp) => p.soft { (look.of_two(
+                "Der Partner hat hier keinen Eintrag; sein Weg wird nachgeschlagen, wenn etwas an ihn geht.",
+                "The partner has no entry here; its way is looked up when something goes to it.",
             )) },
             (None, _) => p.soft { (look.of_two(
                 "Der Partner kam mit einem Verzeichnis; ein neuer Import ändert ihn (amtsbote directory import).",
@@ -152,8 +168,11 @@ fn change(console: &Console, look: &Look, visit: &Visit, known: &Known) -> Marku
 }
 
 /// What the form of a partner holds.
+#[derive(Default)]
 struct Fields {
     id: String,
+    /// The version that was seen; stays when the form comes back, so that nothing is overwritten that was written since.
+    version: String,
     authority: String,
     name: String,
     settings: String,
@@ -166,13 +185,15 @@ impl Fields {
             settings => serde_json::to_string_pretty(settings).unwrap_or_default(),
         };
         let authority = kept.authority.as_ref().map(Authority::to_string).unwrap_or_default();
-        Fields { id: kept.id.clone(), authority, name: kept.name.clone(), settings }
+        let (id, version, name) = (kept.id.clone(), kept.version.to_string(), kept.name.clone());
+        Fields { id, version, authority, name, settings }
     }
 
     fn sent(form: &Form, id: &str) -> Self {
         let text = |name: &str| form.field(name).to_owned();
         Fields {
             id: id.to_owned(),
+            version: text("version"),
             authority: text("authority"),
             name: text("name"),
             settings: text("settings"),
@@ -219,8 +240,8 @@ fn form(
     html! {
         form method="post" action=(look.to(&action)) {
             (look.form_token())
-            @if let Some(kept) = kept {
-                input type="hidden" name="version" value=(kept.version);
+            @if kept.is_some() {
+                input type="hidden" name="version" value=(fields.version);
             } @else {
                 (text("id", look.of_two("Kurzname", "Short name"), look.of_two(
                     "Buchstaben, Ziffern, Punkt, Doppelpunkt, Bindestrich",
@@ -255,10 +276,8 @@ fn form(
 
 /// `GET /console/partners/new`.
 pub(super) async fn new(State(console): State<Console>, look: Look) -> Response {
-    let empty =
-        Fields { id: String::new(), authority: String::new(), name: String::new(), settings: String::new() };
     let title = look.of_two("Partner anlegen", "Add a partner");
-    page::page(&look, title, &form(&look, None, &empty, None, console.broker.four_eyes()))
+    page::page(&look, title, &form(&look, None, &Fields::default(), None, console.broker.four_eyes()))
 }
 
 /// `POST /console/partners/new`.
@@ -301,7 +320,7 @@ async fn save(
         Err(wrong) => return again(console, look, fields, kept, wrong),
     };
     // Who changes it says which version was seen, so that nobody overwrites what another has just written.
-    let seen = kept.map_or(Some(0), |_| sent.field("version").parse::<u64>().ok());
+    let seen = kept.map_or(Some(0), |_| fields.version.parse::<u64>().ok());
     let Some(seen) = seen else { return again(console, look, fields, kept, "version") };
     let partner = Partner {
         id: fields.id.clone(),
@@ -309,7 +328,7 @@ async fn save(
         authority,
         name: fields.name.clone(),
         settings,
-        version: seen + 1,
+        version: seen.saturating_add(1),
         updated_at: Timestamp::default(),
     };
     match console.broker.put_partner_or_ask(&visit.caller, partner, sent.given("reason")).await {

@@ -1,5 +1,7 @@
 //! Partners: who they are, how their lanes stand, and having what waits tried again at once.
 
+use std::collections::BTreeSet;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
@@ -8,6 +10,7 @@ use maud::{Markup, html};
 use model::rights::Action;
 use model::{Authority, Timestamp};
 
+use super::ask::Asked;
 use super::{labels, show};
 use crate::Console;
 use crate::form::Form;
@@ -25,12 +28,28 @@ pub(super) struct Known {
     pub(super) kept: Option<Partner>,
 }
 
+impl Known {
+    /// One that no entry of ours names.
+    pub(super) fn looked_up(key: Authority) -> Self {
+        let (id, name) = (key.to_string(), key.to_string());
+        Known { id, name, authority: Some(key), source: Source::LookedUp, kept: None }
+    }
+
+    /// Whether its name or key has this text, in small letters, in it.
+    fn fits(&self, sought: &str) -> bool {
+        let key = self.authority.as_ref().is_some_and(|key| key.as_str().to_lowercase().contains(sought));
+        key || self.name.to_lowercase().contains(sought) || self.id.to_lowercase().contains(sought)
+    }
+}
+
 /// Who says that there is a partner.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     Store,
     Configuration,
     Imported,
+    /// A directory that is asked each time; something goes there.
+    LookedUp,
 }
 
 impl Source {
@@ -39,38 +58,33 @@ impl Source {
             Source::Store => look.words.of("hier angelegt", "added here"),
             Source::Configuration => look.words.of("Konfiguration", "configuration"),
             Source::Imported => look.words.of("Verzeichnis", "directory"),
+            Source::LookedUp => look.words.of("nachgeschlagen", "looked up"),
         }
     }
 }
 
+/// Partners that are shown at once; a directory may have ten thousand.
+const SHOWN: usize = 200;
+
 /// All partners of the tenant, by name.
 pub(super) async fn known(console: &Console, visit: &Visit) -> Result<Vec<Known>, broker::Error> {
     let (broker, caller) = (&console.broker, &visit.caller);
-    let mut all: Vec<Known> = vec![];
+    let (mut all, mut keys) = (vec![], BTreeSet::new());
     for kept in broker.partners(caller).await? {
+        keys.extend(kept.authority.clone());
         let (id, name, authority) = (kept.id.clone(), kept.name.clone(), kept.authority.clone());
         all.push(Known { id, name, authority, source: Source::Store, kept: Some(kept) });
     }
-    let beside = |all: &[Known], key: &Authority| all.iter().any(|it| it.authority.as_ref() == Some(key));
-    for entry in broker.house().partners_of(&caller.scope.tenant) {
-        if !beside(&all, &entry.authority) {
-            let (id, authority) = (entry.authority.to_string(), Some(entry.authority.clone()));
-            all.push(Known {
-                id,
-                name: entry.name.clone(),
-                authority,
-                source: Source::Configuration,
-                kept: None,
-            });
+    let imported = broker.directory(caller).await?;
+    let configured = broker.house().partners_of(&caller.scope.tenant);
+    let configured = configured.map(|it| (it.authority.clone(), it.name.clone(), Source::Configuration));
+    let imported = imported.into_iter().map(|it| (it.authority, it.name, Source::Imported));
+    for (key, name, source) in configured.chain(imported) {
+        if keys.insert(key.clone()) {
+            all.push(Known { id: key.to_string(), name, authority: Some(key), source, kept: None });
         }
     }
-    for entry in broker.directory(caller).await? {
-        if !beside(&all, &entry.authority) {
-            let (id, authority) = (entry.authority.to_string(), Some(entry.authority));
-            all.push(Known { id, name: entry.name, authority, source: Source::Imported, kept: None });
-        }
-    }
-    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all.sort_by_cached_key(|it| it.name.to_lowercase());
     Ok(all)
 }
 
@@ -84,14 +98,19 @@ pub(super) async fn list(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
+    asked: Asked,
 ) -> Response {
-    let asked = async {
+    let found = async {
         Ok::<_, broker::Error>((known(&console, &visit).await?, console.broker.lanes(&visit.caller).await?))
     };
-    let (all, lanes) = match asked.await {
+    let (mut all, lanes) = match found.await {
         Ok(found) => found,
         Err(error) => return page::failed(&look, &error),
     };
+    let (any, sought) = (!all.is_empty(), asked.text("q").to_lowercase());
+    all.retain(|it| it.fits(&sought));
+    let more = all.len().saturating_sub(SHOWN);
+    all.truncate(SHOWN);
     let manages = visit.caller.may(Action::ManagePartners).is_ok();
     page::page(
         &look,
@@ -106,11 +125,34 @@ pub(super) async fn list(
             @if manages {
                 p.acts { a.button.main href=(look.to("/partners/new")) { (look.of_two("Partner anlegen", "Add a partner")) } }
             }
-            @if all.is_empty() {
-                (page::empty(look.of_two("Noch kein Partner.", "No partner yet.")))
-            } @else { (table(&console, &look, &all, &lanes)) }
+            @if !any { (page::empty(look.of_two("Noch kein Partner.", "No partner yet."))) }
+            @else {
+                (search(&look, &asked))
+                @if all.is_empty() { (page::empty(look.of_two(
+                    "Kein Partner heißt so. Gesucht wird in Namen und Behördenkennungen.",
+                    "No partner is called so. Names and keys of authorities are looked at.",
+                ))) } @else { (table(&console, &look, &all, &lanes)) }
+                @if more > 0 { p.soft { "+ " (more) " " (look.of_two(
+                    "weitere. Suchen Sie nach Namen oder Kennung.",
+                    "more. Search by name or key.",
+                )) } }
+            }
         },
     )
+}
+
+fn search(look: &Look, asked: &Asked) -> Markup {
+    html! {
+        form.search method="get" role="search" {
+            input type="hidden" name="lang" value=(look.words.tag());
+            label for="q" { (look.of_two("Partner suchen", "Find a partner")) }
+            p.hint #q-hint { (look.of_two("Teil des Namens oder der Behördenkennung", "Part of the name or of the key")) }
+            div.beside-it {
+                input #q type="search" name="q" value=(asked.text("q")) maxlength="200" aria-describedby="q-hint" autocomplete="off";
+                button type="submit" { (look.of_two("Suchen", "Find")) }
+            }
+        }
+    }
 }
 
 fn table(console: &Console, look: &Look, all: &[Known], lanes: &[Lane]) -> Markup {

@@ -171,7 +171,7 @@ fn places(look: &Look, form: &Form, found: &PersonFound, may_erase: bool) -> Mar
             } }
             form.acts method="post" action=(look.to("/persons/export")) {
                 (again(look, form))
-                button type="submit" { (look.of_two("Auskunft als ZIP laden", "Load as ZIP")) }
+                button type="submit" { (look.of_two("Auskunft als ZIP-Datei herunterladen", "Download as ZIP")) }
             }
             @if may_erase {
                 form.card method="post" action=(look.to("/persons/erase")) {
@@ -179,9 +179,9 @@ fn places(look: &Look, form: &Form, found: &PersonFound, may_erase: bool) -> Mar
                     h3 { (look.of_two("Löschen", "Erase")) }
                     p.hint { (look.of_two(
                         "Gelöscht wird in Akten, deren Frist abgelaufen ist. Mit einem Grund auch in anderen, wenn eine Einwilligung \
-                         widerrufen wurde. Was bleiben muss, wird genannt.",
+                         widerrufen wurde. Was bleiben muss, wird genannt. Der Grund steht im Protokoll: nennen Sie darin keine Namen.",
                         "The person is erased from records whose time is over; with a reason also from others, if consent was withdrawn. \
-                         What has to stay is named.",
+                         What has to stay is named. The reason stands in the audit log: name nobody in it.",
                     )) }
                     p {
                         label for="withdrawn" { (look.of_two("Einwilligung widerrufen, Grund", "Consent withdrawn, reason")) }
@@ -197,8 +197,8 @@ fn places(look: &Look, form: &Form, found: &PersonFound, may_erase: bool) -> Mar
 fn erased(look: &Look, outcome: &PersonErased) -> Markup {
     if outcome.asked {
         return page::done(look.of_two(
-            "Die Löschung ist beantragt. Eine zweite Person muss innerhalb von zwei Wochen dasselbe beantragen.",
-            "The erasure is asked for. A second person has to ask for the same within two weeks.",
+            "Die Löschung ist beantragt. Eine zweite Person muss innerhalb von zwei Wochen hier genau dasselbe beantragen.",
+            "The erasure is asked for. A second person has to ask here for exactly the same within two weeks.",
         ));
     }
     let count = outcome.erased.len();
@@ -209,7 +209,7 @@ fn erased(look: &Look, outcome: &PersonErased) -> Markup {
     html! {
         (page::done(&said))
         @if !outcome.stays.is_empty() {
-            h2 { (look.of_two("Bleibt", "Stays")) }
+            h2 { (look.of_two("Bleibt erhalten", "Stays")) }
             div.wide { table {
                 thead { tr {
                     th scope="col" { (look.of_two("Akte", "Record")) }

@@ -42,9 +42,9 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
     let may_run = caller.may(Action::Erase).is_ok_and(model::Scope::is_whole);
     let body = html! {
         (page::help(&look, &html! { p { (look.of_two(
-            "Kopien, die nur etwas getragen haben, gehen nach ihrer Frist: ihr Schlüssel wird vernichtet, ihre Beweise bleiben. \
-             Akten gehen nur nach Anbietung und Bewertung durch das Archiv, und nie unter einer Löschsperre. \
-             Jeder Lauf endet mit einem Nachweis, den jeder mit dem öffentlichen Schlüssel prüfen kann.",
+            "Transportkopien werden nach Ablauf ihrer Frist gelöscht: Ihr Schlüssel wird vernichtet, die Nachweise bleiben erhalten. \
+             Akten werden nur gelöscht, nachdem sie dem Archiv angeboten und von ihm bewertet wurden, und nie unter einer Löschsperre. \
+             Jeder Löschlauf endet mit einem Nachweis, den jeder mit dem öffentlichen Schlüssel prüfen kann.",
             "Copies that only carried something go after their time: their key is destroyed, their evidence stays. \
              Records go only after they were offered to and appraised by the archive, and never under a legal hold. \
              Each run ends with a proof that anybody with the public key can verify.",
@@ -53,12 +53,12 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
         @if may_run && broker.keeping().deletes() {
             form.acts method="post" action=(look.to("/retention/run")) {
                 (look.form_token())
-                button type="submit" { (look.of_two("Lauf jetzt beginnen", "Begin a run now")) }
+                button type="submit" { (look.of_two("Löschlauf jetzt starten", "Begin a run now")) }
             }
         }
         (due(&look, &plan))
         (kept(&look, &plan.kept))
-        (all_runs(&look, &runs))
+        (all_runs(&look, &runs, caller.scope.is_whole()))
         (all_held(&look, &held))
     };
     page::page(&look, look.of_two("Aufbewahrung und Löschung", "Retention and deletion"), &body)
@@ -102,7 +102,7 @@ fn times(look: &Look, keeping: &Keeping) -> Markup {
         (look.of_two("Rückmeldungen von Zahlungsanbietern", "Calls of payment providers"), keeping.notices),
         (look.of_two("Ausgesonderte Akten", "Records disposed of"), keeping.records),
     ];
-    let for_ever = look.of_two("ohne Ende", "without end");
+    let for_ever = look.of_two("unbefristet", "without end");
     html! {
         section aria-labelledby="times" {
             h2 #times { (look.of_two("Fristen", "Times")) }
@@ -124,7 +124,7 @@ fn times(look: &Look, keeping: &Keeping) -> Markup {
 fn due(look: &Look, plan: &RetentionPlan) -> Markup {
     html! {
         section aria-labelledby="due" {
-            h2 #due { (look.of_two("Geht beim nächsten Lauf", "Goes with the next run")) }
+            h2 #due { (look.of_two("Wird beim nächsten Lauf gelöscht", "Goes with the next run")) }
             @if plan.due.is_empty() {
                 (page::empty(look.of_two("Nichts ist fällig.", "Nothing is due.")))
             } @else {
@@ -137,7 +137,7 @@ fn due(look: &Look, plan: &RetentionPlan) -> Markup {
                     } }
                     tbody { @for it in &plan.due { (one_due(look, it)) } }
                 } }
-                @if plan.more { p.hint { (look.of_two("Es gibt mehr.", "There is more.")) } }
+                @if plan.more { p.hint { (look.of_two("Es gibt noch mehr.", "There is more.")) } }
             }
         }
     }
@@ -155,7 +155,7 @@ fn one_due(look: &Look, it: &RetentionDue) -> Markup {
 fn kept(look: &Look, all: &[RetentionKept]) -> Markup {
     html! {
         section aria-labelledby="kept" {
-            h2 #kept { (look.of_two("Muss bleiben", "Has to stay")) }
+            h2 #kept { (look.of_two("Bleibt erhalten", "Has to stay")) }
             @if all.is_empty() {
                 (page::empty(look.of_two("Nichts steht einer Löschung entgegen.", "Nothing stands against a deletion.")))
             } @else {
@@ -176,10 +176,11 @@ fn kept(look: &Look, all: &[RetentionKept]) -> Markup {
     }
 }
 
-fn all_runs(look: &Look, runs: &[RetentionRun]) -> Markup {
+/// Proofs name what was deleted in all units: they are for those who look after the whole tenant.
+fn all_runs(look: &Look, runs: &[RetentionRun], is_whole: bool) -> Markup {
     html! {
         section aria-labelledby="runs" {
-            h2 #runs { (look.of_two("Läufe", "Runs")) }
+            h2 #runs { (look.of_two("Löschläufe", "Runs")) }
             @if runs.is_empty() {
                 (page::empty(look.of_two("Es gab noch keinen Lauf.", "There was no run yet.")))
             } @else {
@@ -197,9 +198,9 @@ fn all_runs(look: &Look, runs: &[RetentionRun]) -> Markup {
                             None => { span.state { (look.of_two("läuft", "under way")) } }
                         } }
                         td.number { (run.deleted) }
-                        td { @if run.ended_at.is_some() {
+                        td { @if run.ended_at.is_some() && is_whole {
                             a href=(look.to(&format!("/retention/runs/{}/proof", run.id))) download {
-                                (look.of_two("Nachweis laden", "Load the proof")) " " (moment(look, run.started_at))
+                                (look.of_two("Nachweis herunterladen", "Load the proof")) " " (moment(look, run.started_at))
                             }
                         } }
                     } } }

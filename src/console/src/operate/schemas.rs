@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::show;
+use super::{show, trial};
 use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
-use crate::workshop::{Found, Pack, PackFault};
+use crate::workshop::{About, Found, Pack, PackFault};
 
 /// `GET /console/schemas`.
 pub(super) async fn list(State(console): State<Console>, look: Look) -> Response {
@@ -73,8 +73,7 @@ pub(super) async fn check(
         let compiled = tokio::task::spawn_blocking(move || workshop.pack_faults()).await;
         compiled.map_or(Found::Failed("broker.internal".to_owned()), Found::Packs)
     };
-    let begun = console.tries.begin(&visit.caller, "packs", console.broker.now(), work);
-    look.onward(&format!("/tries/{begun}"))
+    trial::begin(&console, &look, &visit, About::Packs, work)
 }
 
 /// What came of compiling all schemas.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use model::message::{Finding, Report};
 use model::payment::day::german_clock;
-use model::{Authority, Message, MessageState, Timestamp, catalog};
+use model::{Authority, Id, Message, MessageState, Timestamp, catalog};
 use pages::Language;
 
 use super::labels;
@@ -80,8 +80,15 @@ pub(crate) fn kind(look: &Look, message: &Message) -> Markup {
 pub(crate) fn partner(console: &Console, tenant: &str, key: &str) -> Markup {
     match name_of(console, tenant, key) {
         Some(name) => html! { (name) " " span.code { (key) } },
+        // A system of the house that brings its messages itself.
+        None if key.parse::<Id>().is_ok() => html! { "System " span.code title=(key) { (short(key)) } },
         None => html! { span.code { (key) } },
     }
+}
+
+/// The end of an id, which tells it from its neighbours.
+pub(crate) fn short(id: &str) -> &str {
+    if id.len() == 36 { id.get(24..).unwrap_or(id) } else { id }
 }
 
 /// Name of an authority that the house or its configuration knows.
@@ -129,11 +136,11 @@ fn finding_in_words(look: &Look, finding: &Finding) -> Markup {
     }
 }
 
-/// A field of a filter that offers values.
+/// A field of a filter that offers values, and first `all` of them if that may be chosen.
 pub(crate) fn choice<'a>(
     name: &str,
     label: &str,
-    all: &str,
+    all: Option<&str>,
     chosen: &str,
     options: impl Iterator<Item = (String, &'a str)>,
 ) -> Markup {
@@ -141,7 +148,7 @@ pub(crate) fn choice<'a>(
         div {
             label for={ "filter-" (name) } { (label) }
             select id={ "filter-" (name) } name=(name) {
-                option value="" { (all) }
+                @if let Some(all) = all { option value="" { (all) } }
                 @for (value, shown) in options {
                     option value=(value) selected[value == chosen] { (shown) }
                 }

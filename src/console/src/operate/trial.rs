@@ -2,6 +2,7 @@
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use broker::{Checked, Wanted};
 use maud::{Markup, html};
@@ -16,7 +17,7 @@ use crate::file_form::FileForm;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
-use crate::workshop::{Check, Found, Try};
+use crate::workshop::{About, Check, Found, Try};
 
 /// The forms on the page of a partner.
 pub(super) fn forms(console: &Console, look: &Look, visit: &Visit, known: &Known) -> Markup {
@@ -84,9 +85,23 @@ pub(super) async fn test(
     };
     let from: Option<Authority> = form.given("from").and_then(|key| key.parse().ok());
     let (workshop, caller) = (console.workshop.clone(), visit.caller.clone());
+    let about = About::Partner { id: known.id, name: known.name, from: from.clone() };
     let work = async move { Found::Partner(workshop.try_partner(&caller, from.as_ref(), &authority).await) };
-    let begun = console.tries.begin(&visit.caller, &known.name, console.broker.now(), work);
-    look.onward(&format!("/tries/{begun}"))
+    begin(&console, &look, &visit, about, work)
+}
+
+/// Begins long work, and goes on to the page of its outcome.
+pub(super) fn begin(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    about: About,
+    work: impl Future<Output = Found> + Send + 'static,
+) -> Response {
+    match console.tries.begin(&visit.caller, about, console.broker.now(), work) {
+        Ok(begun) => look.onward(&format!("/tries/{begun}")),
+        Err(error) => page::failed(look, &error),
+    }
 }
 
 /// `POST /console/partners/{id}/dry-run`.
@@ -178,11 +193,12 @@ fn judged(look: &Look, known: &Known, checked: &Checked, ways: &[Way], bytes: u6
         h2 { (look.of_two("Befunde", "Findings")) }
         @if checked.report.findings.is_empty() { p.soft { (look.of_two("Keine.", "None.")) } }
         @else { (show::report(look, &checked.report)) }
-        p { a href=(look.to(&format!("/partners/{}", known.id))) { (look.of_two(
-            "Zurück zum Partner",
-            "Back to the partner",
-        )) } }
+        (back(look, &known.id))
     }
+}
+
+fn back(look: &Look, id: &str) -> Markup {
+    html! { p { a href=(look.to(&format!("/partners/{id}"))) { (look.of_two("Zurück zum Partner", "Back to the partner")) } } }
 }
 
 fn no_way(look: &Look, ways: &[Way]) -> Markup {
@@ -200,7 +216,7 @@ pub(super) async fn one(
     PathId(id): PathId,
     asked: Asked,
 ) -> Response {
-    let Some(found) = console.tries.get(&visit.caller, id) else { return page::missing(&look) };
+    let Some(found) = console.tries.get(&visit.caller, id) else { return forgotten(&look) };
     let body = outcome(&console, &look, &found);
     if asked.get("part").is_some() {
         return page::part(&look, &body);
@@ -208,12 +224,27 @@ pub(super) async fn one(
     page::page(&look, &title(&look, &found), &body)
 }
 
+/// The outcome is no longer known, or not to this node.
+fn forgotten(look: &Look) -> Response {
+    let title = look.of_two("Dieses Ergebnis ist nicht (mehr) da", "This outcome is not here (any more)");
+    page::with_status(
+        look,
+        StatusCode::NOT_FOUND,
+        title,
+        &html! { p { (look.of_two(
+            "Ergebnisse von Prüfungen merkt sich nur der Knoten, der geprüft hat, und nur für kurze Zeit. Beginnen Sie die Prüfung noch \
+             einmal; das ändert nichts am Betrieb.",
+            "Outcomes are remembered by the node that tested alone, and for a short time. Begin the test again; it changes nothing.",
+        )) } },
+    )
+}
+
 fn title(look: &Look, found: &Try) -> String {
-    match found.about.as_str() {
-        "packs" => look.of_two("Schemas prüfen", "Compile the schemas").to_owned(),
-        "chain" => look.of_two("Beweiskette prüfen", "Check the chain of evidence").to_owned(),
-        "adapters" => look.of_two("Adapter prüfen", "Test the adapters").to_owned(),
-        name => format!("{} {name}", look.of_two("Verbindung zu", "Connection to")),
+    match &found.about {
+        About::Packs => look.of_two("Schemas prüfen", "Compile the schemas").to_owned(),
+        About::Chain => look.of_two("Beweiskette prüfen", "Check the chain of evidence").to_owned(),
+        About::Adapters => look.of_two("Adapter prüfen", "Test the adapters").to_owned(),
+        About::Partner { name, .. } => format!("{} {name}", look.of_two("Verbindung zu", "Connection to")),
     }
 }
 
@@ -228,7 +259,10 @@ fn outcome(console: &Console, look: &Look, found: &Try) -> Markup {
                 p { a href=(look.to(&path)) { (look.of_two("Neu laden", "Reload")) } }
             }
         },
-        Found::Partner(checks) => checks_shown(console, look, checks),
+        Found::Partner(checks) => html! {
+            (checks_shown(console, look, checks))
+            @if let About::Partner { id, .. } = &found.about { (back(look, id)) }
+        },
         Found::Packs(faults) => schemas::faults(look, faults),
         Found::Adapters(states) => adapters::states(look, states),
         Found::Chain(report) => evidence::chain(look, report),
@@ -238,11 +272,16 @@ fn outcome(console: &Console, look: &Look, found: &Try) -> Markup {
 
 fn checks_shown(console: &Console, look: &Look, checks: &[Check]) -> Markup {
     let well = !checks.is_empty() && checks.iter().all(|it| it.ok);
+    let goes = checks.iter().any(|it| it.what == "way" && it.ok);
     let now = console.broker.now();
     html! {
         @if well { (page::done(look.of_two(
             "Alles in Ordnung: Nachrichten können gehen.",
             "All is well: messages can go.",
+        ))) }
+        @else if goes { (page::alert(look.of_two(
+            "Ein Weg ist nutzbar, aber nicht alles ist in Ordnung. Was nicht stimmt, steht unten.",
+            "There is a way, but not all is well. What is wrong stands below.",
         ))) }
         @else { (page::alert(look.of_two(
             "So können keine Nachrichten gehen. Was nicht stimmt, steht unten.",

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
+use broker::Quotas;
 use console::{Console, Recognise, Sessions, Settings, Visit};
+use model::command::Rules;
 use model::ids::derived_id;
 use model::rights::Within;
 use model::{Actor, Caller, Id, Role, Scope};
@@ -22,6 +24,8 @@ const VISITORS: &[(&str, &str, &str, &[Role])] = &[
     ("operator", "soest", "*", &[Role::Operator]),
     ("clerk", "soest", "63", &[Role::Clerk]),
     ("clerk-70", "soest", "70", &[Role::Clerk]),
+    ("clerk-building", "soest", "63", &[Role::Clerk]),
+    ("clerk-waste", "soest", "63", &[Role::Clerk]),
     ("clerk-unna", "unna", "*", &[Role::Clerk]),
     ("cashier", "soest", "*", &[Role::Cashier]),
     ("auditor", "soest", "*", &[Role::Auditor]),
@@ -29,6 +33,9 @@ const VISITORS: &[(&str, &str, &str, &[Role])] = &[
     ("admin", "soest", "*", &[Role::Admin]),
     ("admin-2", "soest", "*", &[Role::Admin]),
 ];
+
+/// Those who work for one public service only.
+const SERVICES: &[(&str, &str)] = &[("clerk-building", "baugenehmigung"), ("clerk-waste", "abfall")];
 
 /// Recognises them by the cookie `test`, and whoever has signed in.
 pub(crate) struct ByName(Sessions);
@@ -50,11 +57,13 @@ impl Recognise for ByName {
 /// A person of these rights; the id stays the same for a name.
 fn caller(name: &str, tenant: &str, unit: &str, roles: &[Role]) -> Caller {
     let units = if unit == "*" { Within::All } else { Within::one(unit) };
+    let only = SERVICES.iter().find(|(known, _)| *known == name);
+    let services = only.map_or(Within::All, |(_, service)| Within::one(service));
     let id = derived_id(Id::nil(), name).to_string();
     Caller {
         actor: Actor { kind: "person".into(), id },
         roles: roles.to_vec(),
-        scope: Scope { units, ..Scope::tenant(tenant) },
+        scope: Scope { units, services, ..Scope::tenant(tenant) },
         authority: Some(crate::gateway::authority(tenant)),
     }
 }
@@ -69,7 +78,16 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) async fn start() -> Bed {
-        let gateway = Gateway::start().await;
+        Bed::of(Gateway::start().await).await
+    }
+
+    /// A house that wants four eyes.
+    pub(crate) async fn careful() -> Bed {
+        let rules = Rules { four_eyes: true, ..Rules::default() };
+        Bed::of(Gateway::ruled(api::Settings::default(), Quotas::default(), rules).await).await
+    }
+
+    async fn of(gateway: Gateway) -> Bed {
         let token = gateway.token("soest", "*", "*", ALL_ROLES).await;
         let settings = Settings { office: "Kreis Musterkreis".into(), ..Settings::default() };
         let console = Console::new(

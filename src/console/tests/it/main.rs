@@ -4,6 +4,7 @@
 
 mod bed;
 mod browser;
+mod deciding;
 mod desk;
 #[allow(dead_code, reason = "made for the tests of REST")]
 #[path = "../../../api/tests/it/gateway.rs"]

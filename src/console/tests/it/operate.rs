@@ -62,6 +62,8 @@ async fn case_file(bed: &Bed, title: &str) -> String {
 #[tokio::test]
 async fn each_place_is_shown_in_both_languages_to_its_role_and_to_no_other() {
     let bed = Bed::start().await;
+    let part = bed.see("operator", "/overview?part=board").await.is(200);
+    assert!(part.header("content-security-policy").starts_with("default-src 'none'"));
     for (path, role) in PLACES {
         for lang in ["de", "en"] {
             let shown = bed.see(role, &format!("{path}?lang={lang}")).await.is(200);
@@ -116,6 +118,8 @@ async fn a_stuck_message_is_found_and_resent_with_a_note_that_the_audit_log_show
     assert!(log.contains("noch einmal") && log.contains("noch einmal versucht"), "{log}");
     let log = text(&bed.see("auditor", &format!("/audit?kind=message.resent&subject={id}")).await.is(200));
     assert!(log.contains("noch einmal") && !log.contains("ansehen"), "{log}");
+    let log = text(&bed.see("auditor", "/audit?subject=irgendwas").await.is(200));
+    assert!(!log.contains("noch einmal"), "what is no id has no acts: {log}");
     bed.send("operator", &format!("/messages/{id}/return"), &[]).await.is(303);
     assert_eq!(state(&bed, id).await, "returned");
     bed.send("operator", &format!("/messages/{id}/resend"), &[]).await.is(409);
@@ -130,6 +134,9 @@ async fn many_are_counted_before_they_are_tried_again() {
     assert!(counted.contains("<span class=\"figure\">1</span>"), "{counted}");
     assert_eq!(state(&bed, id).await, "parked", "counting does nothing");
     bed.send("operator", "/messages/resend", &[("since", "bald")]).await.is(409);
+    // What leads there is about as many as are counted beside it, not about what else the list is filtered by.
+    let list = text(&bed.see("operator", "/messages?state=parked&door=rest&lang=en").await.is(200));
+    assert!(list.contains("/console/messages/resend?rule=message.parked-by-hand&amp;lang=en"), "{list}");
     let begun = bed.send("operator", "/messages/resend", &[("rule", "message.parked-by-hand")]).await.is(303);
     let path = begun.header("location").trim_start_matches("/console").to_owned();
     bed.see("operator", &path).await.is(200);
@@ -191,6 +198,18 @@ async fn what_is_typed_into_a_filter_stays_text() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn signs_that_no_document_can_hold_are_not_taken() {
+    let bed = Bed::start().await;
+    for path in ["/cases?q=%00", "/users?q=a%1B", "/partners/%00", "/partners/a%0Ab"] {
+        assert_eq!(bed.see("all", path).await.status, 404, "{path}");
+    }
+    let partner = |name| [("id", "archiv"), ("name", name), ("authority", "bab:05978000"), ("settings", "")];
+    assert_eq!(bed.send("admin", "/partners/new", &partner("Archiv\0")).await.status, 403);
+    assert_eq!(bed.see("admin", "/partners/archiv").await.status, 404);
+    assert_eq!(bed.send("admin", "/partners/new", &partner("Archiv")).await.status, 303);
+}
+
 #[tokio::test]
 async fn a_form_without_the_sessions_token_does_nothing() {
     let bed = Bed::start().await;
@@ -223,6 +242,14 @@ async fn a_partner_is_added_changed_and_tried_and_nobody_overwrites_what_another
     let changed = [("version", "1"), ("name", "Unna"), ("authority", "bab:05978000"), ("settings", "")];
     bed.send("admin", "/partners/unna", &changed).await.is(303);
     bed.send("admin-2", "/partners/unna", &changed).await.is(409);
+    // A form that comes back still says which version was seen.
+    let late = [("version", "1"), ("name", ""), ("authority", "bab:05978000"), ("settings", "")];
+    let again = text(&bed.send("admin-2", "/partners/unna", &late).await.is(422));
+    assert!(again.contains("name=\"version\" value=\"1\""), "{again}");
+    for (sought, is_there) in [("UNN", true), ("05978", true), ("nirgends", false)] {
+        let list = text(&bed.see("operator", &format!("/partners?q={sought}")).await.is(200));
+        assert_eq!(list.contains("/partners/unna"), is_there, "{sought}");
+    }
     let page = text(&bed.see("operator", "/partners/unna").await.is(200));
     assert!(page.contains("Verbindung prüfen") && !page.contains("partner-settings"), "{page}");
     assert!(text(&bed.see("auditor", "/audit").await.is(200)).contains("Partner geändert"));
@@ -230,6 +257,7 @@ async fn a_partner_is_added_changed_and_tried_and_nobody_overwrites_what_another
     let path = begun.header("location").trim_start_matches("/console").to_owned();
     bed.see("operator", &path).await.is(200);
     bed.see("clerk-unna", &path).await.is(403);
+    bed.see("auditor", &path).await.is(404);
 }
 
 /// A form with a file, as browsers send it.
@@ -253,6 +281,9 @@ async fn a_dry_run_reports_on_a_file_and_keeps_nothing() {
     bed.send("admin", "/partners/new", &fields).await.is(303);
     let shown = upload(&bed, "operator", "/partners/unna/dry-run", FORM, b"<who-knows/>").await.is(200);
     assert!(text(&shown).contains("message.unknown"), "{}", text(&shown));
+    // The answer to a form has no address: none is offered in the other language, and whoever goes there is told.
+    assert!(!text(&shown).contains("hreflang"), "{}", text(&shown));
+    assert!(text(&bed.see("operator", "/partners/unna/dry-run").await.is(404)).contains("<h1>"));
     upload(&bed, "operator", "/partners/unna/dry-run", "x", b"<who-knows/>").await.is(403);
     upload(&bed, "admin", "/partners/unna/dry-run", FORM, b"<who-knows/>").await.is(403);
     let messages = bed.gateway.call(&bed.token, Call::get("/messages")).await.is(200).json();

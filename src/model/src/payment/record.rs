@@ -168,6 +168,14 @@ impl Clearing {
     pub fn key(&self) -> (ClearingReason, Option<i64>, Option<Id>) {
         (self.reason, self.amount_cents, self.subject)
     }
+
+    /// The same as text, with the time: what a form says of the contradiction that it shows.
+    pub fn sign(&self) -> String {
+        let (reason, cents, subject) = self.key();
+        let told = cents.map(|cents| cents.to_string()).into_iter().chain(subject.map(|id| id.to_string()));
+        let start = format!("{}:{}", reason.code(), self.since.micros());
+        std::iter::once(start).chain(told).collect::<Vec<_>>().join(":")
+    }
 }
 
 /// What a human decided about a contradiction.
@@ -247,6 +255,22 @@ pub enum ClearingReason {
 }
 
 impl ClearingReason {
+    /// All of them.
+    pub const ALL: [ClearingReason; 12] = [
+        ClearingReason::Underpaid,
+        ClearingReason::Overpaid,
+        ClearingReason::Currency,
+        ClearingReason::Reference,
+        ClearingReason::Contradiction,
+        ClearingReason::CallbackDiffers,
+        ClearingReason::UnknownRefund,
+        ClearingReason::RefundUnclear,
+        ClearingReason::UnknownStart,
+        ClearingReason::NotLookedAt,
+        ClearingReason::PaidTwice,
+        ClearingReason::BookingRefused,
+    ];
+
     /// Code of the rule, which has a page of its own.
     pub fn code(self) -> &'static str {
         match self {

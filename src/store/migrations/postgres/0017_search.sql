@@ -3,9 +3,12 @@
 ALTER TABLE message ADD COLUMN door     TEXT COLLATE "C";   -- by which it came or goes
 ALTER TABLE message ADD COLUMN standard TEXT COLLATE "C";   -- what its content says it is; absent until checked
 UPDATE message SET door = body::json->>'door', standard = body::json->'identity'->>'standard';
+-- What few are of is looked for within the index alone: among a million messages that is a matter of 0.1 s.
+DROP INDEX message_listed;
+CREATE INDEX message_listed ON message (tenant, id, unit, public_service);
 CREATE INDEX message_partner ON message (tenant, partner, id);
 CREATE INDEX message_typed ON message (tenant, message_type, id) WHERE message_type IS NOT NULL;
-CREATE INDEX message_unit ON message (tenant, unit, id);
+CREATE INDEX message_unit ON message (tenant, unit, id, public_service);
 CREATE INDEX message_authority ON message (tenant, authority, id);
 CREATE INDEX message_direction ON message (tenant, direction, id);
 CREATE INDEX message_door ON message (tenant, door, id);

@@ -25,7 +25,11 @@ CREATE TABLE alert (
     since   BIGINT NOT NULL,            -- since when the limit is passed
     value   BIGINT NOT NULL,            -- thousandths
     firing  BIGINT NOT NULL,            -- 1: for as long as the rule wants
-    told_at BIGINT,                     -- when somebody was told last
-    code    TEXT,                       -- why telling failed last
+    told_at BIGINT,                     -- when it was told last
+    tried_at BIGINT,                    -- when somebody was called last, whatever came of it
+    over_at BIGINT,                     -- since when all is well, while somebody still has to be told so
+    waiting TEXT NOT NULL,   -- JSON: who still has to be told
+    code    TEXT,            -- why telling failed last
+    version BIGINT NOT NULL,            -- from 1; counts the changes
     PRIMARY KEY (rule, tenant, label)
 ) WITHOUT ROWID;

@@ -66,18 +66,23 @@ impl Work {
         self.one(
             "UPDATE message SET copies = 0 WHERE id = $1 AND tenant = $2 AND copies = 1 \
              AND state IN ('confirmed', 'returned') AND NOT EXISTS \
-             (SELECT 1 FROM record WHERE tenant = $2 AND staged_by = $1 AND body LIKE '%\"hold\":{%') AND NOT EXISTS \
              (SELECT 1 FROM record WHERE tenant = $2 AND body LIKE '%\"hold\":{%' AND root IN \
-              (SELECT case_id FROM event WHERE case_id IS NOT NULL AND tenant = $2 AND message_id = $1))",
+              (SELECT root FROM record WHERE staged_by = $1 UNION \
+               SELECT case_id FROM event WHERE tenant = $2 AND message_id = $1 AND case_id IS NOT NULL))",
             vec![id.into(), tenant.into()],
             "message copy",
         )
     }
 
-    /// The same of a call at a door of a payment.
+    /// The same of a call at a door of a payment. Preconditions: its payment has ended, and no legal hold lies on anything in its tree;
+    /// otherwise the conflict names `notice copy`.
     pub fn forget_notice_copy(&mut self, tenant: &str, id: Id) -> &mut Self {
         self.one(
-            "UPDATE payment_notice SET copies = 0 WHERE id = $1 AND tenant = $2 AND copies = 1",
+            "UPDATE payment_notice SET copies = 0 WHERE id = $1 AND tenant = $2 AND copies = 1 \
+             AND EXISTS (SELECT 1 FROM record WHERE record.id = payment_notice.payment AND tenant = $2 \
+              AND status NOT IN ('created', 'started', 'pending')) AND NOT EXISTS \
+             (SELECT 1 FROM record WHERE tenant = $2 AND body LIKE '%\"hold\":{%' AND root IN \
+              (SELECT root FROM record WHERE record.id = payment_notice.payment))",
             vec![id.into(), tenant.into()],
             "notice copy",
         )
@@ -91,8 +96,19 @@ impl Work {
         )
     }
 
-    /// Notes that somebody has asked for an erasure. Who asked before for the same is forgotten.
-    pub fn ask_erasure(&mut self, tenant: &str, digest: &str, by: &str, at: Timestamp) -> &mut Self {
+    /// Notes that somebody has asked for an erasure. Who asked before for the same is forgotten, and whatever was asked before `over`.
+    pub fn ask_erasure(
+        &mut self,
+        tenant: &str,
+        digest: &str,
+        by: &str,
+        at: Timestamp,
+        over: Timestamp,
+    ) -> &mut Self {
+        self.any(
+            "DELETE FROM erasure_asked WHERE tenant = $1 AND asked_at < $2",
+            vec![tenant.into(), over.into()],
+        );
         self.any(
             "INSERT INTO erasure_asked (tenant, digest, asked_by, asked_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (tenant, digest) DO UPDATE SET asked_by = excluded.asked_by, asked_at = excluded.asked_at",

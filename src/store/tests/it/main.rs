@@ -9,6 +9,7 @@ mod channels;
 mod clarifications;
 mod durable;
 mod events;
+mod figures;
 mod full_disk;
 mod hooks;
 mod inbox;
