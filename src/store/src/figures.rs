@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::Timestamp;
 
-use crate::sql::{Expect, Row, Select, Step};
+use crate::sql::{Expect, Row, Select, Step, Value};
 use crate::unit::Unit;
 use crate::{Error, Store};
 
@@ -208,7 +208,7 @@ impl Store {
                  WHERE rule = $1 AND tenant = $2 AND label = $3 AND version = $13 RETURNING rule"
             }
         };
-        let mut args = vec![
+        let mut args: Vec<Value> = vec![
             row.rule.as_str().into(),
             row.tenant.as_str().into(),
             row.label.as_str().into(),
@@ -222,7 +222,7 @@ impl Store {
             row.code.as_deref().into(),
             (row.version + 1).into(),
         ];
-        args.extend((row.version > 0).then(|| row.version.into()));
+        args.extend((row.version > 0).then(|| Value::from(row.version)));
         let step = Step::new(sql, args, "alert", Expect::Returning);
         let is_ours = !self.db().commit(Unit::Steps(vec![step])).await?.is_empty();
         row.version += u64::from(is_ours);
