@@ -109,7 +109,7 @@ impl Broker {
         self.add_person(tenant, new, None, by).await
     }
 
-    /// The same for whom a provider of identities knows, by issuer and subject.
+    /// The same for whom a provider of identities knows, by issuer and subject; without an initial secret then.
     pub(super) async fn add_person(
         &self,
         tenant: &str,
@@ -129,7 +129,6 @@ impl Broker {
             units,
             services,
             authority,
-            must_change: false,
             created_at: now,
             changed_at: now,
             password_changed_at: None,
@@ -150,7 +149,11 @@ impl Broker {
         };
         let change = UserChange { roles: Some(roles), ..UserChange::default() };
         change.apply(&mut person);
-        let secret = self.invite(&mut person)?;
+        // Whoever is known by a provider signs in there: a secret that holds would be for somebody else.
+        let secret = match person.identity {
+            None => self.invite(&mut person)?,
+            Some(_) => String::new(),
+        };
         let mut detail = change.named();
         detail["added"] = true.into();
         let mut work = Work::new();
@@ -282,6 +285,10 @@ impl Broker {
     ) -> Result<Person, Error> {
         let mut next = Person { version: person.version + 1, ..person };
         change.apply(&mut next);
+        if change.reset && next.identity.is_some() {
+            // That somebody has agreed to a new initial secret is seen by one that nobody knows.
+            self.invite(&mut next)?;
+        }
         next.terms.changed_at = self.now();
         self.check_person(&next)?;
         work.put_person(&next);
@@ -304,15 +311,16 @@ impl Broker {
     /// A new initial secret. Password and codes are taken away, if there are any; the user's sessions end.
     ///
     /// # Errors
-    /// `OwnRights`; with four eyes `UserNeedsApproval` if a password would be taken from somebody with roles: ask for a change with `reset`.
+    /// `OwnRights`; with four eyes `UserNeedsApproval` if the user has another way to sign in, which whoever gets the secret would have
+    /// beside or instead of the user: ask for a change with `reset`.
     pub async fn reset_user(&self, caller: &Caller, id: Id) -> Result<Invited, Error> {
         let person = self.managed(caller, id).await?;
         if caller.actor == super::actor(id) {
             return Err(Error::OwnRights);
         }
-        let change = UserChange { reset: true, ..UserChange::default() };
-        let has_secrets = person.password.is_some() || person.totp.is_some();
-        if self.wants_second() && has_secrets && change.raises(&User::of(&person)) {
+        let is_invited = person.invite.as_ref().is_some_and(|(_, until)| *until > self.now());
+        let signs_in = person.password.is_some() || person.identity.is_some() && !is_invited;
+        if self.wants_second() && signs_in {
             return Err(Error::UserNeedsApproval);
         }
         self.invite_anew(person, &caller.actor).await
