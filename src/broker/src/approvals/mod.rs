@@ -85,6 +85,9 @@ impl Broker {
         if act.minutes().is_some_and(|minutes| !(1..=LONGEST_RELEASE).contains(&minutes)) {
             return Err(model::Error::Invalid { field: "minutes" }.into());
         }
+        if let Act::User { user, change } = &act {
+            self.may_ask_for_change(caller, *user, change).await?;
+        }
         let place = self.place_of_act(scope, &mut act).await?;
         let (subject_kind, subject) = act.subject();
         let now = self.now();

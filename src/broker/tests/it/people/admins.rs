@@ -127,6 +127,16 @@ async fn with_four_eyes_nobody_alone_gets_to_be_whom_a_provider_knows() {
     // Whoever has handed over the initial secret knows it.
     assert_eq!(code(bed.broker.begin_set_up(&invited.secret).await), "user.set-up-over");
     assert_eq!(code(bed.broker.reset_user(&admin, id).await), "user.needs-approval");
+    let of_unit =
+        Caller { scope: Scope { units: Within::one("70"), ..admin.scope.clone() }, ..admin.clone() };
+    for (who, change, refused) in [
+        (&of_unit, json!({ "reset": true }), "model.not-found"),
+        (&admin, json!({ "password": "x" }), "model.invalid"),
+        (&admin, json!({ "units": { "only": ["64"] } }), "broker.unknown-unit"),
+    ] {
+        let asked = NewApproval { act: Act::User { user: id, change }, reason: "x".into() };
+        assert_eq!(code(bed.broker.ask_for(who, asked, None).await), refused);
+    }
     let act = Act::User { user: id, change: json!({ "reset": true }) };
     let asked = NewApproval { act, reason: "auch ohne Anbieter".into() };
     let asked = bed.broker.ask_for(&admin, asked, None).await.unwrap();
