@@ -237,6 +237,10 @@ fn problems_of(route: &Route) -> Vec<u16> {
         Needs::Token => all.push(401),
         Needs::Right(_) => all.extend([401, 403]),
     }
+    // Which right is needed depends on what was asked for.
+    if tag(route.path) == "approvals" {
+        all.push(403);
+    }
     // What a query names may not be there either.
     if route.path.contains('{') || route.query.is_some() {
         all.push(404);

@@ -13,8 +13,6 @@
 //!
 //! Pages ask the broker with the visitor's own rights, as REST does; there is no other way to the data.
 
-#![allow(dead_code, reason = "the pages that use it come next")]
-
 mod desk;
 mod file_form;
 mod form;
