@@ -113,7 +113,8 @@ impl Browser {
             None => self.client.get(&url),
             Some(form) => {
                 let kind = "application/x-www-form-urlencoded";
-                self.client.post(&url).header("content-type", kind).body(form.to_owned())
+                let request = self.client.post(&url).header("content-type", kind);
+                request.header("sec-fetch-site", "same-origin").body(form.to_owned())
             }
         };
         let answer = request.header(COOKIE, cookies.join("; ")).send().await.unwrap();
@@ -203,11 +204,22 @@ async fn a_system_and_a_person_come_by_a_real_provider() {
     assert!(location.starts_with("/console/"), "{location}");
     let first = erika.go(&format!("{ORIGIN}{location}"), None).await;
     assert_eq!(first.status(), 200);
-    assert!(first.text().await.unwrap().contains("Erika M."));
+    let first = first.text().await.unwrap();
+    assert!(first.contains("Erika M."));
     // Her group gives her the desk, and no more.
     assert_eq!(erika.go(&format!("{ORIGIN}/console/users"), None).await.status(), 403);
     assert_eq!(erika.go(&format!("{ORIGIN}/console/approvals"), None).await.status(), 200);
     assert_eq!(erika.go(&back, None).await.status(), 403, "what a sign-in was begun with is gone");
+    // Signing out here leaves the way to sign out there, too.
+    let (_, form) = first.split_once("name=\"form\" value=\"").unwrap();
+    let form = format!("form={}", form.split('"').next().unwrap());
+    let out = erika.go(&format!("{ORIGIN}/console/sign-out"), Some(&form)).await;
+    let location = out.headers()[LOCATION].to_str().unwrap().to_owned();
+    let page = erika.go(&format!("{ORIGIN}{location}"), None).await.text().await.unwrap();
+    assert!(page.contains("/console/oidc/out"), "{location} {page}");
+    let out = erika.go(&format!("{ORIGIN}/console/oidc/out"), None).await;
+    let there = out.headers()[LOCATION].to_str().unwrap().to_owned();
+    assert!(there.starts_with(&format!("{}/session/end?", provider.issuer)), "{there}");
 
     let (code, log) = running.stop("-TERM");
     assert_eq!(code, Some(0), "{log}");

@@ -50,7 +50,7 @@ pub(crate) enum WantedAct {
         #[schemars(range(min = 1, max = 480))]
         minutes: u32,
     },
-    /// What an event says is erased; `root` is the topmost record of the tree that it belongs to.
+    /// What an event says is erased; `root` is the topmost record of the tree that it belongs to, or the approval whose reason it is.
     EraseEvent { root: Id, event: Id },
     /// The bytes of a payload are erased.
     ErasePayload { root: Id, payload: Id },
@@ -226,7 +226,7 @@ impl From<WantedAct> for Act {
         match wanted {
             WantedAct::ReleaseMessage { message, minutes } => Act::ReleaseMessage { message, minutes },
             WantedAct::ReleaseDocument { document, version, file, minutes } => {
-                Act::ReleaseDocument { document, version, file, minutes }
+                Act::ReleaseDocument { document, version, file, root: None, minutes }
             }
             WantedAct::EraseEvent { root, event } => Act::EraseEvent { root, event },
             WantedAct::ErasePayload { root, payload } => Act::ErasePayload { root, payload },

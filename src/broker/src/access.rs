@@ -87,14 +87,15 @@ impl Broker {
     /// The same for a caller, once: a repetition makes no second token, and cannot be given the secret again.
     ///
     /// # Errors
-    /// `AnswerNotKept` if the same request has made its token before; `ApprovalNeeded` if the house wants four eyes.
+    /// `AnswerNotKept` if the same request has made its token before; `Invalid` name or roles; `Forbidden` if the caller does not have such
+    /// rights; `ApprovalNeeded` if the house wants four eyes.
     pub async fn create_token_once(
         &self,
         caller: &Caller,
         new: NewToken,
         once: Option<&Once>,
     ) -> Result<TokenSecret, Error> {
-        let tenant = &caller.may(Action::ManageTokens)?.tenant;
+        let tenant = wanted_by(caller, &new)?;
         if self.four_eyes() {
             return Err(Error::ApprovalNeeded);
         }
@@ -147,7 +148,29 @@ impl Broker {
         Ok(TokenSecret { row, secret })
     }
 
-    /// Ends a token: on this node at once, on others within a second.
+    /// The tokens that a caller may see: those that the caller could have made.
+    ///
+    /// # Errors
+    /// `Forbidden` if the caller may not manage tokens.
+    pub async fn own_tokens(&self, caller: &Caller) -> Result<Vec<TokenRow>, Error> {
+        let scope = caller.may(Action::ManageTokens)?;
+        let rows = self.tokens(&scope.tenant).await?;
+        let sees = |row: &TokenRow| has_rights(caller, &row.units, &row.services, row.authority.as_ref());
+        Ok(rows.into_iter().filter(sees).collect())
+    }
+
+    /// Ends one of them.
+    ///
+    /// # Errors
+    /// `NotFound` if the caller does not see it.
+    pub async fn end_token(&self, caller: &Caller, id: Id) -> Result<(), Error> {
+        if !self.own_tokens(caller).await?.iter().any(|row| row.id == id) {
+            return Err(model::Error::NotFound { kind: "token" }.into());
+        }
+        self.revoke_token(&caller.scope.tenant, id, &caller.actor).await
+    }
+
+    /// Ends a token: on this node at once, on others within a second. For the command line.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -291,6 +314,34 @@ impl Broker {
 pub(crate) fn not_kept(first: &Value) -> Error {
     let id = first["token"].as_str().and_then(|id| id.parse().ok());
     Error::AnswerNotKept { subject: id.unwrap_or_default() }
+}
+
+/// The tenant of a token that a caller wants and may give.
+pub(crate) fn wanted_by<'a>(caller: &'a Caller, new: &NewToken) -> Result<&'a str, Error> {
+    let scope = caller.may(Action::ManageTokens)?;
+    if !(1..=200).contains(&new.name.chars().count()) || new.name.chars().any(char::is_control) {
+        return Err(model::Error::Invalid { field: "name" }.into());
+    }
+    if new.roles.is_empty() {
+        return Err(model::Error::Invalid { field: "roles" }.into());
+    }
+    if !has_rights(caller, &new.units, &new.services, new.authority.as_ref()) {
+        return Err(model::Error::Forbidden.into());
+    }
+    Ok(&scope.tenant)
+}
+
+/// Whether a caller has such rights: nobody gives away, or sees with others, what he does not have himself. Whoever acts for no authority
+/// may name any in a record: that is a right too. Whoever sees all units answers for the whole tenant, and so for each of its authorities.
+pub(crate) fn has_rights(
+    caller: &Caller,
+    units: &Within,
+    services: &Within,
+    authority: Option<&Authority>,
+) -> bool {
+    let scope = &caller.scope;
+    let acts = scope.units == Within::All || caller.authority.as_ref() == authority;
+    acts && scope.units.includes(units) && scope.services.includes(services)
 }
 
 fn hash(secret: &str) -> String {

@@ -1,11 +1,12 @@
 //! Erasure (Löschung): what an event says, or the bytes of a payload, goes for good; that it was there stays provable.
 
 use model::rights::Action;
-use model::{Actor, Caller, Event, EventKind, Id, Record, Scope};
+use model::{Actor, Caller, Event, EventKind, Id, Scope};
 use seal::bundle::EventRecord;
 use serde_json::json;
 use store::Work;
 
+use crate::approvals::{Place, of_record};
 use crate::evidence::{PAGE, payloads_of};
 use crate::{Broker, Error};
 
@@ -20,32 +21,46 @@ pub enum Erasure {
 
 impl Broker {
     /// Erases something that belongs to the evidence of the tree whose topmost record is `root`; what proves it stays,
-    /// and an audit event says who erased it. Records themselves are not touched.
+    /// and an audit event says who erased it. Records themselves are not touched. `root` may be an approval as well: the event that says
+    /// why it was asked for is erased so, even if it is about no record.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` if the caller may not see the record, or the evidence of the tree has no such thing.
     pub async fn erase(&self, caller: &Caller, root: Id, what: Erasure) -> Result<(), Error> {
         let scope = caller.may(Action::Erase)?.clone();
-        let root = self.to_erase(&scope, root, what).await?.meta().id;
+        let place = self.to_erase(&scope, root, what).await?;
         let mut work = Work::new();
-        self.add_erasure(&mut work, &scope.tenant, root, what, &caller.actor);
+        self.add_erasure(&mut work, &scope.tenant, &place, what, &caller.actor);
         self.store().commit(work).await?;
         self.after_erasure(what).await
     }
 
-    /// The topmost record, if the scope covers it and what shall be erased belongs to its evidence.
-    pub(crate) async fn to_erase(&self, scope: &Scope, root: Id, what: Erasure) -> Result<Record, Error> {
+    /// Where what shall be erased belongs, if the scope covers that.
+    pub(crate) async fn to_erase(&self, scope: &Scope, root: Id, what: Erasure) -> Result<Place, Error> {
+        if let Erasure::Event(event) = what
+            && let Some(place) = self.place_of_reason(scope, root, event).await?
+        {
+            self.seal_now(&scope.tenant).await?;
+            return Ok(place);
+        }
         let root = self.owned_any(scope, root).await?.meta().root;
         let record = self.owned_any(scope, root).await?;
         self.seal_now(&scope.tenant).await?;
         if !self.belongs_to(&scope.tenant, root, what).await? {
             return Err(model::Error::NotFound { kind: "content" }.into());
         }
-        Ok(record)
+        Ok(of_record(&record))
     }
 
     /// Rows of an erasure.
-    pub(crate) fn add_erasure(&self, work: &mut Work, tenant: &str, root: Id, what: Erasure, by: &Actor) {
+    pub(crate) fn add_erasure(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        place: &Place,
+        what: Erasure,
+        by: &Actor,
+    ) {
         let (kind, detail) = match what {
             Erasure::Event(id) => {
                 work.erase_event(tenant, id);
@@ -57,7 +72,7 @@ impl Broker {
             }
         };
         let event = self.audit(tenant, kind, by, detail);
-        work.insert_event(&Event { case_id: Some(root), ..event });
+        work.insert_event(&Event { case_id: place.root, ..event });
     }
 
     /// What is done once the rows are written: the bytes themselves go.

@@ -352,7 +352,7 @@ pub enum EvidenceCommand {
     #[command(after_help = "Example: amtsbote evidence erase CASE --payload ID\n\n\
         Records are not touched: change them through their systems.")]
     Erase {
-        /// The case file or case to whose evidence it belongs.
+        /// The case file or case to whose evidence it belongs; or the approval, to erase why it was asked for.
         case: Id,
         /// What is erased.
         #[command(flatten)]

@@ -103,7 +103,7 @@ pub struct Oidc {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OidcLink {
-    /// By nothing: an administrator says so.
+    /// By nothing: users are made for the members of groups.
     #[default]
     Never,
     /// By the e-mail address that the provider has verified.
@@ -249,6 +249,10 @@ impl Check<'_> {
             "tenant",
             config.tenants.iter().any(|it| it.id == oidc.tenant),
         ));
+        if oidc.link == OidcLink::Never && oidc.roles.is_empty() {
+            let reason = "nobody could sign in: take email or login, or add an entry [[oidc.role]]";
+            self.note(Err(self.value("oidc.link", reason)));
+        }
         for (at, role) in oidc.roles.iter().enumerate() {
             let key = format!("oidc.role[{at}]");
             self.note(self.title(&format!("{key}.group"), &role.group));

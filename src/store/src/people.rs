@@ -85,9 +85,6 @@ pub struct PersonTerms {
     /// Authority that the user acts for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<Authority>,
-    /// Whether the password has to be changed before anything else.
-    #[serde(default)]
-    pub must_change: bool,
     /// When the user was added.
     pub created_at: Timestamp,
     /// When something changed last.

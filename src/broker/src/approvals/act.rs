@@ -26,18 +26,21 @@ pub enum Act {
     ReleaseDocument {
         /// The document.
         document: Id,
-        /// Its version; the newest if absent.
+        /// Its version; that which is the newest when it is asked for, if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<String>,
         /// The file's name; the last of the version if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         file: Option<String>,
+        /// Topmost record of its tree, whose evidence proves the release; found when it is asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        root: Option<Id>,
         /// For how long, from 1 to [`LONGEST_RELEASE`].
         minutes: u32,
     },
     /// What an event says is erased.
     EraseEvent {
-        /// Topmost record of the tree whose evidence it belongs to.
+        /// Topmost record of the tree whose evidence it belongs to, or the approval whose reason it is.
         root: Id,
         /// The event.
         event: Id,

@@ -5,7 +5,7 @@ use model::{Caller, EventKind, Id, Scope};
 use serde_json::json;
 use store::{Approval, Work};
 
-use super::Act;
+use super::{Act, Place};
 use crate::erasure::Erasure;
 use crate::forward::Wish;
 use crate::{Broker, Error};
@@ -57,7 +57,9 @@ impl Broker {
             }
         }
         match self.commit_decision(work).await {
-            Err(error) if error.is_conflict("partner") => return Err(model::Error::VersionConflict.into()),
+            Err(error) if ["partner", "person"].iter().any(|what| error.is_conflict(what)) => {
+                return Err(model::Error::VersionConflict.into());
+            }
             outcome => outcome?,
         }
         self.known.forget();
@@ -90,15 +92,15 @@ impl Broker {
         mut work: Work,
         act: &Act,
     ) -> Result<(), Error> {
-        let (root, what) = erasure(act).ok_or(Error::Internal)?;
-        self.erasable(scope, act).await?;
-        self.add_erasure(&mut work, &scope.tenant, root, what, &caller.actor);
+        let (_, what) = erasure(act).ok_or(Error::Internal)?;
+        let place = self.erasable(scope, act).await?;
+        self.add_erasure(&mut work, &scope.tenant, &place, what, &caller.actor);
         self.commit_decision(work).await?;
         self.after_erasure(what).await
     }
 
-    /// The topmost record of what shall be erased, if that is there and belongs to it.
-    pub(super) async fn erasable(&self, scope: &Scope, act: &Act) -> Result<model::Record, Error> {
+    /// Where what shall be erased belongs, if it is there.
+    pub(super) async fn erasable(&self, scope: &Scope, act: &Act) -> Result<Place, Error> {
         let (root, what) = erasure(act).ok_or(Error::Internal)?;
         self.to_erase(scope, root, what).await
     }

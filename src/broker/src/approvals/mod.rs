@@ -43,11 +43,11 @@ pub struct NewApproval {
 
 /// Where something belongs, and what it is proved with.
 #[derive(Default)]
-struct Place {
+pub(crate) struct Place {
     unit: Option<String>,
     service: Option<String>,
     message: Option<Id>,
-    root: Option<Id>,
+    pub(crate) root: Option<Id>,
 }
 
 impl Broker {
@@ -77,7 +77,7 @@ impl Broker {
 
     /// The request and the rows of it.
     async fn asking(&self, caller: &Caller, new: NewApproval) -> Result<(Approval, Work), Error> {
-        let NewApproval { act, reason } = new;
+        let NewApproval { mut act, reason } = new;
         let scope = caller.may(act.asked_with())?;
         if !(1..=NOTE_CHARS).contains(&reason.trim().chars().count()) {
             return Err(model::Error::Invalid { field: "reason" }.into());
@@ -85,7 +85,10 @@ impl Broker {
         if act.minutes().is_some_and(|minutes| !(1..=LONGEST_RELEASE).contains(&minutes)) {
             return Err(model::Error::Invalid { field: "minutes" }.into());
         }
-        let place = self.place_of_act(scope, &act).await?;
+        if let Act::User { user, change } = &act {
+            self.may_ask_for_change(caller, *user, change).await?;
+        }
+        let place = self.place_of_act(scope, &mut act).await?;
         let (subject_kind, subject) = act.subject();
         let now = self.now();
         let id = ids::new_id();
@@ -122,8 +125,8 @@ impl Broker {
         Ok(self.approval(caller, id).await?.0)
     }
 
-    /// Where what it is about belongs. It must be there for whoever asks.
-    async fn place_of_act(&self, scope: &Scope, act: &Act) -> Result<Place, Error> {
+    /// Where what it is about belongs. It must be there for whoever asks, and is named so that nothing else is meant later.
+    async fn place_of_act(&self, scope: &Scope, act: &mut Act) -> Result<Place, Error> {
         match act {
             Act::ReleaseMessage { message, .. } | Act::Forward { message, .. } => {
                 let found = self.store().message(scope, *message).await?;
@@ -131,14 +134,15 @@ impl Broker {
                 let (unit, service) = (Some(found.unit), found.public_service);
                 Ok(Place { unit, service, message: Some(*message), root: None })
             }
-            Act::ReleaseDocument { document, .. } => {
+            Act::ReleaseDocument { document, version, file, root, .. } => {
                 let found = self.store().record(scope, RecordKind::Document, *document).await?;
-                Ok(of_record(&found.ok_or(model::Error::NotFound { kind: "document" })?))
+                let record = found.ok_or(model::Error::NotFound { kind: "document" })?;
+                let named = release::named(&record, version.as_deref(), file.as_deref());
+                let (number, name) = named.ok_or(model::Error::NotFound { kind: "content" })?;
+                (*version, *file, *root) = (Some(number), Some(name), Some(record.meta().root));
+                Ok(of_record(&record))
             }
-            Act::EraseEvent { root, .. } | Act::ErasePayload { root, .. } => {
-                let record = self.erasable(scope, act).await?;
-                Ok(Place { root: Some(*root), ..of_record(&record) })
-            }
+            Act::EraseEvent { .. } | Act::ErasePayload { .. } => self.erasable(scope, act).await,
             _ => Ok(Place::default()),
         }
     }
@@ -215,6 +219,18 @@ impl Broker {
         let kinds: Vec<_> = kinds.filter(|kind| all || caller.may(kind.decided_with()).is_ok()).collect();
         let asker = filter.mine.then_some(&caller.actor);
         Ok(self.store().approvals(&caller.scope, (asker, &kinds), filter, page).await?)
+    }
+
+    /// Where a request within a scope belongs, if it is this event that says why it was asked for.
+    pub(crate) async fn place_of_reason(
+        &self,
+        scope: &Scope,
+        id: Id,
+        event: Id,
+    ) -> Result<Option<Place>, Error> {
+        let found = self.store().approval(&scope.tenant, id).await?;
+        let seen = found.filter(|it| it.event == event && lies_in(it, scope));
+        Ok(seen.as_ref().map(place_of))
     }
 
     /// Whether the house wants a second person for what may be done alone elsewhere.
@@ -302,7 +318,7 @@ fn sees(caller: &Caller, approval: &Approval) -> bool {
     rights.into_iter().any(|right| caller.may(right).is_ok_and(|scope| lies_in(approval, scope)))
 }
 
-fn of_record(record: &Record) -> Place {
+pub(crate) fn of_record(record: &Record) -> Place {
     let meta = record.meta();
     let (unit, service) = (Some(meta.unit.clone()), meta.public_service.clone());
     Place { unit, service, message: None, root: Some(meta.root) }

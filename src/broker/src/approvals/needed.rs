@@ -84,7 +84,7 @@ impl Broker {
         if let Some(first) = self.answered(caller, once).await? {
             return Err(crate::access::not_kept(&first));
         }
-        let tenant = &caller.may(model::Action::ManageTokens)?.tenant;
+        let tenant = crate::access::wanted_by(caller, &new)?;
         let token = self.unsaved_token(tenant, new)?;
         let act = Act::AddToken { token: Box::new(token.row.clone()) };
         let asked = NewApproval { act, reason: reason.to_owned() };

@@ -2,7 +2,7 @@
 
 use model::approval::ApprovalState;
 use model::rights::Action;
-use model::{Caller, EventKind, Id, MessageState, PayloadRef, RecordKind};
+use model::{Caller, EventKind, Id, MessageState, PayloadRef, Record, RecordKind};
 use serde_json::json;
 use store::{Approval, Payload, Work};
 
@@ -89,4 +89,11 @@ impl Broker {
         work.insert_event(&placed(event, &place_of(approval)));
         Ok(self.store().commit(work).await?)
     }
+}
+
+/// Version and name of the file that is asked for: what is agreed to is what is read, whatever is added in between.
+pub(super) fn named(record: &Record, version: Option<&str>, name: Option<&str>) -> Option<(String, String)> {
+    let Record::Document(document) = record else { return None };
+    let number = version.or_else(|| document.versions.last().map(|it| it.number.as_str()))?;
+    Some((number.to_owned(), newest_file(record, Some(number), name)?.name))
 }

@@ -18,7 +18,7 @@ const PAGE: u32 = 200;
 /// By what a person who comes first is taken for a user who is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LinkBy {
-    /// By nothing: an administrator says so.
+    /// By nothing.
     #[default]
     Nothing,
     /// By the e-mail address that the provider has verified.

@@ -60,9 +60,6 @@ pub struct UserChange {
     /// Whether password and codes are taken away: the user sets them up anew with an initial secret.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reset: bool,
-    /// Whether the user has to take another password when signing in next.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub must_change: bool,
 }
 
 /// A field that is there, though it may say `null`.
@@ -74,21 +71,24 @@ impl UserChange {
     /// Whether the user may do more by it, or somebody else gets to be the user: with four eyes a second person has to agree.
     pub fn raises(&self, user: &User) -> bool {
         let wider = |new: &Option<Within>, old: &Within| new.as_ref().is_some_and(|new| !old.includes(new));
-        let has = |role: &Role| user.roles.contains(role);
-        let roles = self.roles.as_ref().unwrap_or(&user.roles);
-        // Without a role nothing is allowed, wherever.
-        let holds = !roles.is_empty();
+        let more_roles = self.roles.as_ref().is_some_and(|new| new.iter().any(|it| !user.roles.contains(it)));
         let authority = self.authority.as_ref().is_some_and(|new| new.is_some() && *new != user.authority);
-        let back = self.state == Some(UserState::Active) && user.state == UserState::Disabled;
+        // By whichever step: from being locked, anybody would be let in again by one alone.
+        let back =
+            user.state == UserState::Disabled && self.state.is_some_and(|new| new != UserState::Disabled);
         let known = self.identity.as_ref().is_some_and(|new| new.is_some() && *new != user.identity);
-        !roles.iter().all(has)
-            || holds
-                && (wider(&self.units, &user.units)
-                    || wider(&self.services, &user.services)
-                    || authority
-                    || back
-                    || known
-                    || self.reset)
+        // Whoever has this address at the provider of identities may become the user by it.
+        let linked = self.email.as_ref().is_some_and(|new| new.is_some() && *new != user.email)
+            && user.identity.is_none();
+        // What a user without roles sees counts as well: it holds as soon as roles are agreed to that were asked for before.
+        more_roles
+            || wider(&self.units, &user.units)
+            || wider(&self.services, &user.services)
+            || authority
+            || back
+            || known
+            || linked
+            || self.reset
     }
 
     /// Whether it says anything of what the user may do.
@@ -108,12 +108,15 @@ impl UserChange {
         terms.services = self.services.clone().unwrap_or_else(|| terms.services.clone());
         terms.authority = self.authority.clone().unwrap_or_else(|| terms.authority.clone());
         person.state = self.state.unwrap_or(person.state);
-        person.identity = self.identity.clone().unwrap_or_else(|| person.identity.clone());
+        if let Some(identity) = &self.identity {
+            person.identity.clone_from(identity);
+            // Who is known by a provider needs no initial secret, and nobody else shall have one that still holds.
+            person.invite = person.invite.take().filter(|_| identity.is_none());
+        }
         if self.reset {
             (person.password, person.totp, person.invite) = (None, None, None);
             person.recovery.clear();
         }
-        terms.must_change = !self.reset && (terms.must_change || self.must_change);
         terms.roles = BTreeSet::from_iter(terms.roles.iter().copied()).into_iter().collect();
     }
 
@@ -172,7 +175,6 @@ mod tests {
             units: Within::one("63"),
             services: Within::All,
             authority: None,
-            must_change: false,
             created_at: now,
             changed_at: now,
             password_changed_at: None,
@@ -205,12 +207,17 @@ mod tests {
             UserChange { authority: Some(Some("bab:1".parse().unwrap())), ..none() },
             UserChange { identity: Some(Some(("i".into(), "s".into()))), ..none() },
             UserChange { reset: true, ..none() },
+            UserChange { roles: Some(vec![]), units: Some(Within::All), ..none() },
         ] {
             assert!(raises.raises(&user) && raises.is_of_rights(), "{raises:?}");
         }
+        let other = UserChange { email: Some(Some("m@amt.example".into())), ..none() };
+        assert!(other.raises(&user), "an address may be what somebody is known by");
+        let known = User { identity: Some(("i".into(), "s".into())), ..user.clone() };
+        assert!(!other.raises(&known));
         for harmless in [
             none(),
-            UserChange { roles: Some(vec![]), units: Some(Within::All), ..none() },
+            UserChange { roles: Some(vec![]), ..none() },
             UserChange { services: Some(Within::one("abfall")), ..none() },
             UserChange { state: Some(UserState::Disabled), ..none() },
             UserChange { name: Some("Erika Muster".into()), email: Some(None), ..none() },
@@ -218,7 +225,9 @@ mod tests {
             assert!(!harmless.raises(&user), "{harmless:?}");
         }
         let gone = User { state: UserState::Disabled, ..user };
-        assert!(UserChange { state: Some(UserState::Active), ..none() }.raises(&gone));
+        for back in [UserState::Active, UserState::Locked] {
+            assert!(UserChange { state: Some(back), ..none() }.raises(&gone), "{back:?}");
+        }
         assert!(!UserChange { name: Some("x".into()), email: Some(None), ..none() }.is_of_rights());
     }
 

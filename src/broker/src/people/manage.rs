@@ -1,8 +1,8 @@
 //! What administrators do with users. Nobody gives rights that he does not have himself: a user sees no more units and services than who
 //! adds or changes it and acts for the same authority, and only such users are seen. Whoever sees all units answers for the whole tenant.
 
-use model::rights::{Action, Within};
-use model::{Actor, Authority, Caller, EventKind, Id, ids};
+use model::rights::Action;
+use model::{Actor, Caller, EventKind, Id, ids};
 use serde_json::{Value, json};
 use store::{Person, PersonTerms, UserState, Work};
 
@@ -10,6 +10,7 @@ use super::change::{check_names, folded};
 use super::guard::Places;
 use super::set_up::invite_digest;
 use super::{NewUser, User, UserChange};
+use crate::access::has_rights;
 use crate::{Broker, Error};
 
 /// Users on a page.
@@ -92,7 +93,7 @@ impl Broker {
     /// user without them and ask for them.
     pub async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<Invited, Error> {
         let tenant = &caller.may(Action::ManageUsers)?.tenant;
-        if !gives_own(caller, &new.units, &new.services, new.authority.as_ref()) {
+        if !has_rights(caller, &new.units, &new.services, new.authority.as_ref()) {
             return Err(model::Error::Forbidden.into());
         }
         if self.wants_second() && !new.roles.is_empty() {
@@ -109,7 +110,7 @@ impl Broker {
         self.add_person(tenant, new, None, by).await
     }
 
-    /// The same for whom a provider of identities knows, by issuer and subject.
+    /// The same for whom a provider of identities knows, by issuer and subject; without an initial secret then.
     pub(super) async fn add_person(
         &self,
         tenant: &str,
@@ -129,7 +130,6 @@ impl Broker {
             units,
             services,
             authority,
-            must_change: false,
             created_at: now,
             changed_at: now,
             password_changed_at: None,
@@ -150,7 +150,11 @@ impl Broker {
         };
         let change = UserChange { roles: Some(roles), ..UserChange::default() };
         change.apply(&mut person);
-        let secret = self.invite(&mut person)?;
+        // Whoever is known by a provider signs in there: a secret that holds would be for somebody else.
+        let secret = match person.identity {
+            None => self.invite(&mut person)?,
+            Some(_) => String::new(),
+        };
         let mut detail = change.named();
         detail["added"] = true.into();
         let mut work = Work::new();
@@ -199,6 +203,17 @@ impl Broker {
         change: &UserChange,
     ) -> Result<User, Error> {
         Ok(User::of(&self.may_change(caller, id, version, change).await?))
+    }
+
+    /// Whether the caller may ask for a change, given as the JSON of [`UserChange`], of a user as it is now.
+    pub(crate) async fn may_ask_for_change(
+        &self,
+        caller: &Caller,
+        id: Id,
+        change: &Value,
+    ) -> Result<(), Error> {
+        let version = self.managed(caller, id).await?.version;
+        self.may_change(caller, id, version, &change_of(change)?).await.map(drop)
     }
 
     async fn may_change(
@@ -267,8 +282,7 @@ impl Broker {
         change: &Value,
         by: &Actor,
     ) -> Result<(), Error> {
-        let change: UserChange = serde_json::from_value(change.clone())
-            .map_err(|_| Error::from(model::Error::Invalid { field: "change" }))?;
+        let change = change_of(change)?;
         let person = self.store().person(tenant, id).await?.ok_or(NOT_FOUND)?;
         self.changed(work, person, &change, by).map(drop)
     }
@@ -282,6 +296,10 @@ impl Broker {
     ) -> Result<Person, Error> {
         let mut next = Person { version: person.version + 1, ..person };
         change.apply(&mut next);
+        if change.reset && next.identity.is_some() {
+            // That somebody has agreed to a new initial secret is seen by one that nobody knows.
+            self.invite(&mut next)?;
+        }
         next.terms.changed_at = self.now();
         self.check_person(&next)?;
         work.put_person(&next);
@@ -304,15 +322,16 @@ impl Broker {
     /// A new initial secret. Password and codes are taken away, if there are any; the user's sessions end.
     ///
     /// # Errors
-    /// `OwnRights`; with four eyes `UserNeedsApproval` if a password would be taken from somebody with roles: ask for a change with `reset`.
+    /// `OwnRights`; with four eyes `UserNeedsApproval` if the user has another way to sign in, which whoever gets the secret would have
+    /// beside or instead of the user: ask for a change with `reset`.
     pub async fn reset_user(&self, caller: &Caller, id: Id) -> Result<Invited, Error> {
         let person = self.managed(caller, id).await?;
         if caller.actor == super::actor(id) {
             return Err(Error::OwnRights);
         }
-        let change = UserChange { reset: true, ..UserChange::default() };
-        let has_secrets = person.password.is_some() || person.totp.is_some();
-        if self.wants_second() && has_secrets && change.raises(&User::of(&person)) {
+        let is_invited = person.invite.as_ref().is_some_and(|(_, until)| *until > self.now());
+        let signs_in = person.password.is_some() || person.identity.is_some() && !is_invited;
+        if self.wants_second() && signs_in {
             return Err(Error::UserNeedsApproval);
         }
         self.invite_anew(person, &caller.actor).await
@@ -390,14 +409,11 @@ impl Broker {
 
 const NOT_FOUND: model::Error = model::Error::NotFound { kind: "user" };
 
-/// Whether a user has no rights that the caller does not have.
-fn sees(caller: &Caller, user: &User) -> bool {
-    gives_own(caller, &user.units, &user.services, user.authority.as_ref())
+fn change_of(kept: &Value) -> Result<UserChange, Error> {
+    serde_json::from_value(kept.clone()).map_err(|_| model::Error::Invalid { field: "change" }.into())
 }
 
-/// One without an authority may name any in a record: that is a right too.
-fn gives_own(caller: &Caller, units: &Within, services: &Within, authority: Option<&Authority>) -> bool {
-    let scope = &caller.scope;
-    let acts = scope.units == Within::All || caller.authority.as_ref() == authority;
-    acts && scope.units.includes(units) && scope.services.includes(services)
+/// Whether a user has no rights that the caller does not have.
+fn sees(caller: &Caller, user: &User) -> bool {
+    has_rights(caller, &user.units, &user.services, user.authority.as_ref())
 }

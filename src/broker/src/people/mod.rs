@@ -136,8 +136,6 @@ pub struct User {
     /// Until when the initial secret holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invited_until: Option<Timestamp>,
-    /// Whether the password has to be changed before anything else.
-    pub must_change: bool,
     /// Counts the changes, from 1.
     pub version: u64,
     /// When the user was added.
@@ -169,7 +167,6 @@ impl User {
             recovery_left: recovery.len(),
             identity,
             invited_until: invite.map(|(_, until)| until),
-            must_change: terms.must_change,
             version,
             created_at: terms.created_at,
             changed_at: terms.changed_at,
@@ -221,8 +218,7 @@ impl Broker {
 
     /// What has to be set up before the user may do anything else: a password, codes.
     fn is_wanted(&self, person: &Person) -> (bool, bool) {
-        let password = person.password.is_none() || person.terms.must_change;
-        (password, person.totp.is_none() && self.needs_totp(&person.terms.roles))
+        (person.password.is_none(), person.totp.is_none() && self.needs_totp(&person.terms.roles))
     }
 
     /// What a user's codes are made of.

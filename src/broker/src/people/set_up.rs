@@ -1,5 +1,5 @@
 //! How a new user comes to a password and codes: with the initial secret that an administrator hands over. The same has to be done by
-//! whoever signs in and lacks something: a password that has to be changed, codes that the roles need.
+//! whoever signs in and lacks the codes that the roles need.
 
 use model::EventKind;
 use serde_json::json;
@@ -153,7 +153,6 @@ impl Broker {
             return Err(Error::PasswordCommon);
         }
         person.password = Some(self.hashed(password).await?);
-        person.terms.must_change = false;
         person.terms.password_changed_at = Some(self.now());
         Ok(())
     }

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use broker::{
     Act, ApprovalFilter, DoneOrAsked, Erasure, LONGEST_RELEASE, NewApproval, NewToken, Once, Page, Partner,
+    Upload,
 };
+use bytes::Bytes;
 use model::approval::{ApprovalKind, ApprovalState};
 use model::command::Rules;
 use model::rights::Within;
 use model::{Caller, Id, Message, Role, Timestamp, ids};
 use serde_json::json;
 
+use crate::content::a_file_in;
 use crate::engines::on_every_engine;
-use crate::house::{Gateway, SetClock, caller, lippstadt};
+use crate::house::{Gateway, SetClock, caller, create, lippstadt, new_case};
 
 fn somebody(name: &str, role: Role, unit: &str) -> Caller {
     let mut somebody = caller("soest", unit);
@@ -133,6 +136,34 @@ async fn what_nobody_decides_expires_and_what_is_withdrawn_or_refused_is_over() 
 }
 
 #[tokio::test]
+async fn what_is_read_is_the_file_that_was_agreed_to_whatever_came_since() {
+    let gateway = Gateway::start().await;
+    let broker = &gateway.broker;
+    let all = caller("soest", "63");
+    let (operator, manager) =
+        (somebody("operator", Role::Operator, "63"), somebody("manager", Role::RecordsManager, "63"));
+    let case = new_case(&all, "63", "");
+    let root = case.meta().id;
+    broker.submit(&all, create(case), None).await.unwrap();
+    let document = a_file_in(&gateway, &all, root, b"%PDF eins").await;
+    let release = |version: Option<&str>| {
+        let version = version.map(str::to_owned);
+        let act = Act::ReleaseDocument { document, version, file: None, root: None, minutes: 30 };
+        NewApproval { act, reason: "Störung 4711".into() }
+    };
+    let none = broker.ask_for(&operator, release(Some("9")), None).await.unwrap_err();
+    assert_eq!(none.code(), "model.not-found");
+    let asked = broker.ask_for(&operator, release(None), None).await.unwrap();
+    assert_eq!((&asked.detail["version"], &asked.detail["root"]), (&json!("1"), &json!(root)));
+    let upload = Upload { file_name: "plan.pdf".into(), version: "2".into(), ..Upload::default() };
+    let body = futures::stream::iter([Ok(Bytes::from_static(b"%PDF zwei"))]);
+    broker.add_content(&all, document, upload, body).await.unwrap();
+    broker.agree_to(&manager, asked.id).await.unwrap();
+    let released = broker.released_content(&operator, asked.id).await.unwrap();
+    assert_eq!(released.payload.read_at(0, 100).await.unwrap(), &b"%PDF eins"[..]);
+}
+
+#[tokio::test]
 async fn an_erasure_is_carried_out_with_the_decision() {
     on_every_engine(async |database: Option<String>| {
         let gateway = Gateway::on(database, Arc::new(SetClock::default())).await;
@@ -224,6 +255,16 @@ async fn with_four_eyes_forwarding_tokens_and_ways_to_partners_wait_for_a_second
         let outcome = broker.put_partner_or_ask(&one, partner.clone(), Some("neu")).await.unwrap();
         let DoneOrAsked::Asked(asked) = outcome else { panic!("{outcome:?}") };
         broker.agree_to(&other, asked.id).await.unwrap();
+        // Why it was asked for goes like any other content, though no record has it: with the right, and by its own event alone.
+        let of_unit = somebody("unit", Role::Admin, "63");
+        let reason = Erasure::Event(asked.event);
+        for (who, event) in [(&of_unit, reason), (&one, Erasure::Event(ids::new_id()))] {
+            assert_eq!(broker.erase(who, asked.id, event).await.unwrap_err().code(), "model.not-found");
+        }
+        assert_eq!(broker.approval(&other, asked.id).await.unwrap().1.as_deref(), Some("neu"));
+        broker.erase(&one, asked.id, reason).await.unwrap();
+        assert_eq!(broker.approval(&other, asked.id).await.unwrap().1, None);
+        assert!(broker.check_chain(&caller("soest", "63"), None).await.unwrap().ok);
         let renamed = Partner { name: "Kreisarchiv".into(), version: 2, ..partner };
         let outcome = broker.put_partner_or_ask(&one, renamed, None).await.unwrap();
         assert!(matches!(outcome, DoneOrAsked::Done(_)), "a name is nobody's key");

@@ -120,7 +120,7 @@ async fn one_token_is_made_and_its_secret_is_nowhere_in_the_store() {
         roles: vec![Role::System],
         units: Within::one("63"),
         services: Within::All,
-        authority: None,
+        authority: caller.authority.clone(),
         expires_at: None,
     };
     let key = once("token");

@@ -14,6 +14,7 @@ use model::approval::{ApprovalKind, ApprovalState};
 use model::{Action, Caller, Id, Timestamp};
 use serde::Deserialize;
 
+use super::said::when;
 use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
@@ -64,10 +65,10 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
         Err(error) => return page::failed(&look, &error),
     };
     let theirs = |approval: &Approval| approval.asked_by != visit.caller.actor;
-    let waiting: Vec<_> = waiting.into_iter().filter(theirs).collect();
+    let waiting: Vec<_> = waiting.into_iter().filter(|it| decides(&visit.caller, it)).collect();
     let mut past: Vec<_> = own_past.into_iter().chain(past.into_iter().filter(theirs)).collect();
     past.sort_by_key(|approval| std::cmp::Reverse(approval.asked_at));
-    let words = look.words;
+    let (words, now) = (look.words, console.broker.now());
     let body = html! {
         (page::help(&look, &html! {
             p { (words.of(
@@ -82,16 +83,23 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
             )) " " a href=(look.to("/payments")) { (words.of("Zu den Zahlungen", "To the payments")) } }
         }))
         h2 { (words.of("Wartet auf Sie", "Waits for you")) }
-        (table(&look, &waiting, words.of("Nichts wartet auf Ihre Entscheidung.", "Nothing waits for your decision.")))
+        (table(&look, now, &waiting, words.of("Nichts wartet auf Ihre Entscheidung.", "Nothing waits for your decision.")))
         h2 { (words.of("Von Ihnen beantragt", "Asked for by you")) }
-        (table(&look, &own, words.of("Sie haben nichts beantragt, das noch offen ist.", "You have asked for nothing that is still open.")))
+        (table(&look, now, &own, words.of("Sie haben nichts beantragt, das noch offen ist.", "You have asked for nothing that is still open.")))
         h2 { (words.of("Entschieden", "Decided")) }
-        (table(&look, &past, words.of("Noch nichts ist entschieden.", "Nothing is decided yet.")))
+        (table(&look, now, &past, words.of("Noch nichts ist entschieden.", "Nothing is decided yet.")))
     };
     page::page(&look, words.of("Freigaben", "Approvals"), &body)
 }
 
-fn table(look: &Look, rows: &[Approval], nothing: &str) -> Markup {
+/// Whether the caller may decide: auditors see what they do not decide about, and nobody decides about the own rights.
+fn decides(caller: &Caller, approval: &Approval) -> bool {
+    let is_about = approval.subject_kind == "user" && approval.subject == caller.actor.id;
+    let may = caller.may(approval.kind.decided_with()).is_ok();
+    may && !is_about && approval.asked_by != caller.actor
+}
+
+fn table(look: &Look, now: Timestamp, rows: &[Approval], nothing: &str) -> Markup {
     let words = look.words;
     if rows.is_empty() {
         return page::empty(nothing);
@@ -109,7 +117,7 @@ fn table(look: &Look, rows: &[Approval], nothing: &str) -> Markup {
                     td { a href=(look.to(&format!("/approvals/{}", row.id))) { (title(look, row)) } }
                     td { (when(look, row.asked_at)) }
                     td { (when(look, row.valid_until.unwrap_or(row.expires_at))) }
-                    td { (state(look, row)) }
+                    td { (state(look, row, now)) }
                 }
             } }
         } }
@@ -120,9 +128,10 @@ async fn show(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<Id>,
+    Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Response {
+    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     let (approval, reason) = match console.broker.approval(&visit.caller, id).await {
         Ok(found) => found,
         Err(error) => return page::failed(&look, &error),
@@ -131,13 +140,13 @@ async fn show(
     let now = console.broker.now();
     let own = approval.asked_by == visit.caller.actor;
     let open = approval.state_at(now) == ApprovalState::Open;
-    let decides = !own && visit.caller.may(approval.kind.decided_with()).is_ok();
+    let decides = decides(&visit.caller, &approval);
     let readable =
         own && approval.state == ApprovalState::Agreed && approval.valid_until.is_some_and(|end| now < end);
     let path = |act: &str| look.to(&format!("/approvals/{id}/{act}"));
     let body = html! {
         @if let Some(what) = asked.done.as_deref().and_then(|done| told(&look, done)) { (page::done(what)) }
-        p { (state(&look, &approval)) }
+        p { (state(&look, &approval, now)) }
         dl {
             dt { (words.of("Gegenstand", "About")) } dd { (subject(&look, &approval)) }
             dt { (words.of("Begründung", "Reason")) }
@@ -185,9 +194,13 @@ async fn release(
     let text = |name: &str| form.given(name).map(str::to_owned);
     let act = match (id("message"), id("document")) {
         (Some(message), _) => Act::ReleaseMessage { message, minutes },
-        (None, Some(document)) => {
-            Act::ReleaseDocument { document, version: text("version"), file: text("file"), minutes }
-        }
+        (None, Some(document)) => Act::ReleaseDocument {
+            document,
+            version: text("version"),
+            file: text("file"),
+            root: None,
+            minutes,
+        },
         (None, None) => return page::missing(&look),
     };
     let reason = form.field("reason").to_owned();
@@ -210,9 +223,10 @@ async fn agree(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<Id>,
+    Path(id): Path<String>,
     _: Form,
 ) -> Response {
+    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     decided(&look, console.broker.agree_to(&visit.caller, id).await, "agreed")
 }
 
@@ -220,9 +234,10 @@ async fn refuse(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<Id>,
+    Path(id): Path<String>,
     _: Form,
 ) -> Response {
+    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     decided(&look, console.broker.turn_down(&visit.caller, id).await, "refused")
 }
 
@@ -230,9 +245,10 @@ async fn withdraw(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<Id>,
+    Path(id): Path<String>,
     _: Form,
 ) -> Response {
+    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     decided(&look, console.broker.withdraw_asked(&visit.caller, id).await, "withdrawn")
 }
 
@@ -280,8 +296,9 @@ async fn content(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<Id>,
+    Path(id): Path<String>,
 ) -> Response {
+    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     let released = match console.broker.released_content(&visit.caller, id).await {
         Ok(released) => released,
         Err(error) => return page::failed(&look, &error),
@@ -394,9 +411,9 @@ fn consequence(look: &Look, approval: &Approval) -> Markup {
     }
 }
 
-fn state(look: &Look, approval: &Approval) -> Markup {
+fn state(look: &Look, approval: &Approval, now: Timestamp) -> Markup {
     let words = look.words;
-    let (class, text) = match approval.state_at(model::Clock::now(&model::SystemClock)) {
+    let (class, text) = match approval.state_at(now) {
         ApprovalState::Open => ("state warn", words.of("offen", "open")),
         ApprovalState::Agreed => ("state good", words.of("zugestimmt", "agreed")),
         ApprovalState::Refused => ("state bad", words.of("abgelehnt", "refused")),
@@ -404,8 +421,4 @@ fn state(look: &Look, approval: &Approval) -> Markup {
         ApprovalState::Expired => ("state", words.of("verfallen", "expired")),
     };
     html! { span class=(class) { (text) } }
-}
-
-fn when(look: &Look, at: Timestamp) -> String {
-    format!("{}, {}", look.words.date(at), look.words.clock(at))
 }

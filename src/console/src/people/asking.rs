@@ -21,9 +21,10 @@ pub(super) fn reason_input(console: &Console, look: &Look, id: &str) -> Markup {
 /// The reason that a form gives.
 ///
 /// # Errors
-/// `Invalid` if it gives none.
+/// `Invalid` if it gives none, or one that is too long: nothing is done before it could be asked for.
 pub(super) fn reason(fields: &Form) -> Result<String, Error> {
-    Ok(fields.given("reason").ok_or(model::Error::Invalid { field: "reason" })?.to_owned())
+    let reason = fields.given("reason").filter(|reason| reason.chars().count() <= 500);
+    Ok(reason.ok_or(model::Error::Invalid { field: "reason" })?.to_owned())
 }
 
 /// Asks for a change of a user.

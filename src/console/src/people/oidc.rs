@@ -95,6 +95,13 @@ pub(super) fn button(console: &Console, look: &Look, wanted: Option<&str>) -> Ma
     html! { p { a.button href=(look.to(&to::with("/oidc/start", wanted))) { (elsewhere.label) } } }
 }
 
+/// The way to sign out at the provider, too; nothing if there is none. A link: forms lead nowhere but here (`form-action`).
+pub(super) fn way_out(console: &Console, look: &Look) -> Markup {
+    html! { @if console.elsewhere.is_some() {
+        p { a.button href=(look.to("/oidc/out")) { (look.of_two("Auch beim Anbieter abmelden", "Sign out at the provider, too")) } }
+    } }
+}
+
 async fn start(State(console): State<Console>, look: Look, Query(wanted): Query<Wanted>) -> Response {
     let Some(elsewhere) = &console.elsewhere else { return page::missing(&look) };
     let started = match elsewhere.provider.start().await {

@@ -7,6 +7,7 @@ use broker::{Error, Next, SignIn};
 use maud::{Markup, html};
 
 use super::cookie::{with_session, without_session};
+use super::oidc;
 use super::other_ways::other_ways;
 use super::to;
 use crate::Console;
@@ -20,12 +21,24 @@ pub(super) async fn page(State(console): State<Console>, look: Look, RawQuery(qu
     if look.visit.is_some() {
         return to::onward(&look, wanted.as_deref());
     }
-    let body = form(&console, &look, wanted.as_deref(), None);
+    let is_out = query.as_deref().is_some_and(|it| it.split('&').any(|pair| pair == "out=1"));
+    let body = html! {
+        @if is_out { (signed_out(&console, &look)) }
+        (form(&console, &look, wanted.as_deref(), None))
+    };
     page::page(&look, title(&look), &body)
 }
 
 fn title(look: &Look) -> &'static str {
     look.of_two("Anmelden", "Sign in")
+}
+
+/// What whoever has signed out is told. At the provider somebody else could still go on, at a shared place of work.
+fn signed_out(console: &Console, look: &Look) -> Markup {
+    html! {
+        (page::done(look.of_two("Sie sind abgemeldet.", "You are signed out.")))
+        (oidc::way_out(console, look))
+    }
 }
 
 fn form(console: &Console, look: &Look, wanted: Option<&str>, error: Option<&Error>) -> Markup {
@@ -135,7 +148,7 @@ pub(super) async fn code_act(
 pub(super) async fn out(State(console): State<Console>, look: Look, headers: HeaderMap, _: Form) -> Response {
     let Some(token) = pages::cookie(&headers, COOKIE) else { return look.onward("/sign-in") };
     match console.broker.sign_out(token).await {
-        Ok(()) => without_session(look.onward("/sign-in")),
+        Ok(()) => without_session(look.onward("/sign-in?out=1")),
         Err(error) => page::failed(&look, &error),
     }
 }

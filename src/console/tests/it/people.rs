@@ -5,12 +5,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use broker::{Broker, NewUser, PeopleSettings, TotpPolicy};
-use console::{Console, Sessions, Settings};
+use broker::{Broker, LinkBy, NewUser, PeopleSettings, TotpPolicy};
+use console::{Console, Elsewhere, Sessions, Settings};
+use identity::{Pauses, Provider, ProviderSettings, Signing};
 use model::rights::Within;
-use model::{Actor, Role};
+use model::{Actor, Role, SystemClock};
+use net::{Client, Egress};
 
-use crate::gateway::{Answer, Gateway};
+use crate::bed::Bed;
+use crate::gateway::{Answer, Call, Gateway};
 
 const PASSWORD: &str = "sieben Ampeln am Deich";
 
@@ -23,11 +26,15 @@ struct House {
 
 impl House {
     async fn start() -> House {
+        House::with_console(|console| console).await
+    }
+
+    async fn with_console(change: impl FnOnce(Console) -> Console) -> House {
         let gateway = Gateway::start().await;
         let settings = PeopleSettings { totp: TotpPolicy::Optional, ..PeopleSettings::default() };
         let broker = gateway.broker.clone().with_people(settings);
         let sessions = Arc::new(Sessions(broker.clone()));
-        let pages = console::router(Console::new(broker.clone(), sessions, Settings::default()));
+        let pages = console::router(change(Console::new(broker.clone(), sessions, Settings::default())));
         House { broker, pages, _gateway: gateway }
     }
 
@@ -138,8 +145,58 @@ async fn signing_in_gives_a_new_session_and_an_old_one_stays_what_it_was() {
     let form = house.form(&second).await;
     let out = house.send(&second, "/console/sign-out", &[("form", &form)]).await.is(303);
     assert!(out.header("set-cookie").contains("Max-Age=0"));
+    assert_eq!(out.header("location"), "/console/sign-in?out=1&lang=de");
+    let page = text(&house.see("", "/console/sign-in?out=1").await.is(200));
+    assert!(page.contains("Sie sind abgemeldet") && !page.contains("oidc"));
     house.see(&second, "/console/account").await.is(303);
     house.see(&first, "/console/account").await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_signed_out_finds_the_way_to_sign_out_at_the_provider() {
+    let house = House::with_console(|console| console.with_provider(elsewhere())).await;
+    let page = text(&house.see("", "/console/sign-in").await.is(200));
+    assert!(page.contains("/console/oidc/start") && !page.contains("/console/oidc/out"));
+    let page = text(&house.see("", "/console/sign-in?out=1").await.is(200));
+    assert!(page.contains("href=\"/console/oidc/out?lang=de\""));
+}
+
+/// A provider that nobody answers for.
+fn elsewhere() -> Elsewhere {
+    let settings = ProviderSettings {
+        issuer: "https://sso.example".into(),
+        client_id: "amtsbote".into(),
+        client_secret: None,
+        scopes: vec![],
+        redirect: "https://amtsbote.example/console/oidc/back".into(),
+        after_sign_out: "https://amtsbote.example/console/sign-in".into(),
+        algorithms: vec![Signing::Es256],
+        groups_claim: "groups".into(),
+    };
+    let clock = Arc::new(SystemClock);
+    let client = Client::new(Egress::new::<&str>(&[]).unwrap(), net::Settings::default(), clock.clone());
+    let provider = Arc::new(Provider::new(settings, client, clock, Pauses::default()));
+    let (label, tenant) = ("Konto der Kreisverwaltung".into(), "soest".into());
+    Elsewhere { provider, label, tenant, link: LinkBy::Nothing, groups: vec![] }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_one_may_decide_waits_for_one() {
+    let bed = Bed::start().await;
+    let sent = Call::post("/messages").with("content-type", "application/xml");
+    let sent = bed.gateway.call(&bed.token, sent.bytes("<who-knows/>")).await.is(202).json();
+    let fields = [("message", sent["id"].as_str().unwrap()), ("minutes", "30"), ("reason", "Störung")];
+    let asked = bed.send("operator", "/approvals/release", &fields).await.is(303);
+    let path = asked.header("location").split('?').next().unwrap().strip_prefix("/console").unwrap();
+    for (visitor, decides) in [("records-manager", true), ("auditor", false), ("operator", false)] {
+        let list = text(&bed.see(visitor, "/approvals").await.is(200));
+        assert_eq!(!list.contains("Nichts wartet auf Ihre Entscheidung"), decides, "{visitor}");
+        let page = text(&bed.see(visitor, path).await.is(200));
+        assert!(page.contains("Störung"));
+        assert_eq!(page.contains("/agree"), decides, "{visitor}");
+    }
+    bed.see("clerk-unna", path).await.is(404);
+    bed.see("operator", "/approvals/none").await.is(404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

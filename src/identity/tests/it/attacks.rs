@@ -43,7 +43,7 @@ fn claims() -> Value {
     json!({ "iss": ISSUER, "aud": AUDIENCE, "client_id": "portal", "iat": now, "exp": now + 300 })
 }
 
-fn signed(key: &PrivateKey, typ: &str, claims: &Value) -> String {
+pub fn signed(key: &PrivateKey, typ: &str, claims: &Value) -> String {
     let protected = Protected { typ: Some(typ), kid: Some(key.kid()) };
     sign(key, protected, claims.to_string().as_bytes()).unwrap()
 }

@@ -47,21 +47,7 @@ impl Bed {
 
     /// The gateway as it is registered there.
     pub fn provider(&self) -> Provider {
-        self.provider_as(&self.issuer)
-    }
-
-    pub fn provider_as(&self, issuer: &str) -> Provider {
-        let settings = ProviderSettings {
-            issuer: issuer.to_owned(),
-            client_id: "amtsbote".into(),
-            client_secret: Some("geheimnis:des/hauses".into()),
-            scopes: ["profile", "email", "groups"].map(str::to_owned).to_vec(),
-            redirect: REDIRECT.into(),
-            after_sign_out: "https://amtsbote.example/console/sign-in".into(),
-            algorithms: vec![Signing::Es256],
-            groups_claim: "groups".into(),
-        };
-        Provider::new(settings, client(), Arc::new(SystemClock), Pauses::default())
+        provider_at(&self.issuer)
     }
 
     /// An access token by client credentials.
@@ -78,6 +64,21 @@ impl Bed {
         let answer: Value = serde_json::from_str(&text).unwrap();
         answer["access_token"].as_str().unwrap().to_owned()
     }
+}
+
+/// The provider at an address, as the gateway is registered there.
+pub fn provider_at(issuer: &str) -> Provider {
+    let settings = ProviderSettings {
+        issuer: issuer.to_owned(),
+        client_id: "amtsbote".into(),
+        client_secret: Some("geheimnis:des/hauses".into()),
+        scopes: ["profile", "email", "groups"].map(str::to_owned).to_vec(),
+        redirect: REDIRECT.into(),
+        after_sign_out: "https://amtsbote.example/console/sign-in".into(),
+        algorithms: vec![Signing::Es256],
+        groups_claim: "groups".into(),
+    };
+    Provider::new(settings, client(), Arc::new(SystemClock), Pauses::default())
 }
 
 pub fn client() -> Client {

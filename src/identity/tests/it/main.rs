@@ -4,5 +4,6 @@
 
 mod attacks;
 mod bed;
+mod liar;
 mod people;
 mod systems;

@@ -2,7 +2,7 @@
 
 use identity::{Back, Error, Pending};
 
-use crate::bed::{Bed, Browser};
+use crate::bed::{Bed, Browser, provider_at};
 
 fn back(query: &str) -> Back {
     let pairs = form_urlencoded::parse(query.as_bytes());
@@ -80,6 +80,6 @@ async fn an_address_that_was_not_verified_is_nobody_s() {
     assert_eq!((known.email, known.groups.len()), (None, 0));
 
     // Metadata of another issuer than the one that is configured are not taken.
-    let confused = bed.provider_as(&format!("{}/", bed.issuer));
+    let confused = provider_at(&format!("{}/", bed.issuer));
     assert_eq!(confused.start().await.unwrap_err(), Error::Issuer);
 }

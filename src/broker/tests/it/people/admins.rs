@@ -1,8 +1,8 @@
 //! Administrators: nobody gives what he does not have, nobody changes himself, and with four eyes nothing is raised by one alone.
 
-use broker::{NewUser, PeopleSettings, UserChange, UserFilter, UserState};
+use broker::{Act, NewApproval, NewUser, PeopleSettings, UserChange, UserFilter, UserState};
 use model::rights::Within;
-use model::{Action, Caller, EventKind, Role, Scope};
+use model::{Action, Actor, Caller, EventKind, Role, Scope};
 use serde_json::json;
 use store::Work;
 
@@ -111,4 +111,36 @@ async fn with_four_eyes_what_raises_rights_is_asked_for_and_then_carried_out() {
     assert_eq!(code(bed.broker.change_user(&admin, clerk.id, version, &less).await), "done");
     assert!(admin.may(Action::ManageUsers).is_ok());
     assert_eq!(bed.told(EventKind::UserChanged).await.len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_four_eyes_nobody_alone_gets_to_be_whom_a_provider_knows() {
+    let settings = PeopleSettings { four_eyes: true, ..PeopleSettings::default() };
+    let bed = Bed::new(None, settings).await;
+    let admin = bed.admin();
+    let other = Caller { actor: Actor { kind: "person".into(), id: "other".into() }, ..admin.clone() };
+    let invited = bed.invites("erika", &[Role::Clerk]).await;
+    let id = invited.user.id;
+    let identity = Some(("https://sso.example".to_owned(), "4711".to_owned()));
+    let linked = UserChange { identity: Some(identity), ..UserChange::default() };
+    bed.broker.change_user_of("soest", id, &linked, &command_line()).await.unwrap();
+    // Whoever has handed over the initial secret knows it.
+    assert_eq!(code(bed.broker.begin_set_up(&invited.secret).await), "user.set-up-over");
+    assert_eq!(code(bed.broker.reset_user(&admin, id).await), "user.needs-approval");
+    let of_unit =
+        Caller { scope: Scope { units: Within::one("70"), ..admin.scope.clone() }, ..admin.clone() };
+    for (who, change, refused) in [
+        (&of_unit, json!({ "reset": true }), "model.not-found"),
+        (&admin, json!({ "password": "x" }), "model.invalid"),
+        (&admin, json!({ "units": { "only": ["64"] } }), "broker.unknown-unit"),
+    ] {
+        let asked = NewApproval { act: Act::User { user: id, change }, reason: "x".into() };
+        assert_eq!(code(bed.broker.ask_for(who, asked, None).await), refused);
+    }
+    let act = Act::User { user: id, change: json!({ "reset": true }) };
+    let asked = NewApproval { act, reason: "auch ohne Anbieter".into() };
+    let asked = bed.broker.ask_for(&admin, asked, None).await.unwrap();
+    bed.broker.agree_to(&other, asked.id).await.unwrap();
+    let invited = bed.broker.reset_user(&admin, id).await.unwrap();
+    assert_eq!(code(bed.broker.begin_set_up(&invited.secret).await), "done");
 }
