@@ -78,6 +78,11 @@ impl Broker {
         let now = message.updated_at;
         work.insert_event(&notes::of_message(EventKind::MessagePrepared, &message, &Actor::gateway(), now));
         self.enqueue_delivery(&mut work, &message);
+        let goes_outside = matches!(message.door, Door::Adapter | Door::Osci | Door::Xta);
+        if job.calling && goes_outside {
+            // It may have gone before the store was restored.
+            work.doubt_calls(&message.tenant, message.id);
+        }
         self.finish(job, work).await
     }
 

@@ -194,6 +194,11 @@ pub(crate) fn called(job: &Job) -> Option<&str> {
     if job.calling { job.detail[CALLED].as_str() } else { None }
 }
 
+/// Whether nobody knows of a call, and there may have been one all the same: the store was restored, and what happened since is not in it.
+pub(crate) fn is_doubted(job: &Job) -> bool {
+    job.calling && called(job).is_none()
+}
+
 fn uncertain() -> Failure {
     Failure::new(FailureKind::Uncertain, "broker.uncertain", "nobody knows whether the message has arrived")
 }

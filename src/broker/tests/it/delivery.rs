@@ -14,6 +14,7 @@ use model::{
     Authority, Caller, EventKind, Failure, FailureKind, Id, Message, MessageState, Record, RecordKind,
 };
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 use store::{InboxFilter, InboxState, MessageFilter, Page};
 use tokio::io::AsyncReadExt;
 
@@ -384,6 +385,31 @@ async fn after_a_crash_in_the_middle_of_a_call_nothing_is_sent_blindly() {
         bed.run().await;
         assert_eq!((bed.fake.calls(), bed.message(id).await.state), (calls, state));
         if !may_repeat {
+            assert_eq!(bed.rule(id).await, "broker.uncertain");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_restored_store_does_not_know_to_be_sent_is_not_sent_blindly() {
+    for (reconciles, known, may_repeat, calls, state) in [
+        (false, None, false, 0, MessageState::Parked),
+        (false, None, true, 1, MessageState::Delivered),
+        (true, Some(receipt()), false, 0, MessageState::Delivered),
+        (true, None, false, 1, MessageState::Delivered),
+    ] {
+        let bed = Bed::new(Fake::new(reconciles, vec![]), may_repeat).await;
+        *bed.fake.known.lock().unwrap() = Ok(known);
+        let id = bed.send().await;
+        // It was still to be prepared when the backup was made; this is what a restore does.
+        let rows = format!("sqlite:{}", bed.gateway.folder.path().join("db").display());
+        let mut rows = SqliteConnection::connect(&rows).await.unwrap();
+        let doubt = "UPDATE job SET calling = 1 WHERE kind = 'prepare'";
+        assert_eq!(sqlx::query(doubt).execute(&mut rows).await.unwrap().rows_affected(), 1);
+        rows.close().await.unwrap();
+        bed.run().await;
+        assert_eq!((bed.fake.calls(), bed.message(id).await.state), (calls, state));
+        if state == MessageState::Parked {
             assert_eq!(bed.rule(id).await, "broker.uncertain");
         }
     }

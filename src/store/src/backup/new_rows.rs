@@ -5,7 +5,7 @@ use std::io::{BufRead, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use model::Id;
+use model::{Id, Timestamp};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqlSafeStr};
@@ -147,6 +147,20 @@ impl NewRows {
             };
         }
         Ok(erased)
+    }
+
+    /// Notes of every call outside that was due, or had been tried, that it may have been made since the backup: whoever does the job then
+    /// asks the other side, or a human, before anything is sent again. Messages are not sent again in the name of whoever had ordered that
+    /// for many. What is due after `now` has certainly not happened. Returns how many calls there are.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn doubt_calls(&mut self, now: Timestamp) -> Result<u64, Error> {
+        const STOP: &str = "UPDATE operation SET state = 'failed' WHERE state = 'running'";
+        const DOUBT: &str = "UPDATE job SET calling = 1 WHERE (due_at <= $1 OR attempts > 0 OR holder IS NOT NULL) AND \
+             (kind IN ('prepare', 'channel', 'payment-start', 'payment-refund') OR (kind = 'deliver' AND lane LIKE 'to:%'))";
+        self.place.conn().execute(STOP, &[]).await?;
+        self.place.conn().execute(DOUBT, &[now.into()]).await
     }
 
     /// As [`Snapshot::payload_files`](super::Snapshot::payload_files).
