@@ -160,7 +160,7 @@ impl Gateway {
 
 /// Who time-stamps, as configured. It gets a client of its own, so that allowing its address allows it to nobody else; a
 /// stamp is signed, so plain HTTP takes nothing from it.
-fn stamping(config: &config::Evidence) -> Result<Option<Stamping>, Error> {
+pub(crate) fn stamping(config: &config::Evidence) -> Result<Option<Stamping>, Error> {
     let (Some(url), Some(ca)) = (&config.tsa_url, &config.tsa_ca) else { return Ok(None) };
     let unreadable = |reason| Error::File { file: ca.clone(), reason };
     let authorities = Authorities::from_pem(&std::fs::read(ca).map_err(unreadable)?)?;

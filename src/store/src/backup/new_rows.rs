@@ -160,7 +160,7 @@ impl NewRows {
         const DOUBT: &str = "UPDATE job SET calling = 1 WHERE (due_at <= $1 OR attempts > 0 OR holder IS NOT NULL) AND \
              (kind IN ('prepare', 'channel', 'payment-start', 'payment-refund') OR (kind = 'deliver' AND lane LIKE 'to:%'))";
         self.place.conn().execute(STOP, &[]).await?;
-        self.place.conn().execute(DOUBT, &[now.into()]).await
+        Ok(self.place.conn().execute(DOUBT, &[now.into()]).await?)
     }
 
     /// As [`Snapshot::payload_files`](super::Snapshot::payload_files).
