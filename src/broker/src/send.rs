@@ -69,6 +69,9 @@ impl Broker {
             }
             match self.bounded(adapter.reconcile(delivery)).await {
                 Ok(Some(receipt)) => return Ok(receipt),
+                Ok(None) if is_doubted(job) && adapter.descriptor().asks_by_notes => {
+                    return Err(uncertain().into());
+                }
                 Ok(None) => unknown = false,
                 Err(failure) => return Err(self.blamed(job, may_be_asked(failure, true)).await?.into()),
             }

@@ -42,18 +42,22 @@ fn receipt() -> Receipt {
 }
 
 impl Fake {
-    fn new(reconciles: bool, script: Vec<Option<Failure>>) -> Arc<Self> {
-        let mut capabilities = vec![Capability::Deliver];
-        capabilities.extend(reconciles.then_some(Capability::Reconcile));
-        let descriptor = Descriptor::new("fake", "test", capabilities);
-        Arc::new(Fake {
-            descriptor,
-            script: Mutex::new(script.into()),
+    /// One that only delivers, and all goes well.
+    fn bare() -> Self {
+        Fake {
+            descriptor: Descriptor::new("fake", "test", vec![Capability::Deliver]),
+            script: Mutex::default(),
             known: Mutex::new(Ok(None)),
             calls: Mutex::default(),
             asked: Mutex::default(),
             followed: Mutex::new(Ok(Followed::Open)),
-        })
+        }
+    }
+
+    fn new(reconciles: bool, script: Vec<Option<Failure>>) -> Arc<Self> {
+        let mut fake = Fake { script: Mutex::new(script.into()), ..Fake::bare() };
+        fake.descriptor.capabilities.extend(reconciles.then_some(Capability::Reconcile));
+        Arc::new(fake)
     }
 
     /// One that can be asked what became of a delivery.
@@ -392,14 +396,19 @@ async fn after_a_crash_in_the_middle_of_a_call_nothing_is_sent_blindly() {
 
 #[tokio::test]
 async fn what_a_restored_store_does_not_know_to_be_sent_is_not_sent_blindly() {
-    for (reconciles, known, may_repeat, calls, state) in [
-        (false, None, false, 0, MessageState::Parked),
-        (false, None, true, 1, MessageState::Delivered),
-        (true, Some(receipt()), false, 0, MessageState::Delivered),
-        (true, None, false, 1, MessageState::Delivered),
+    let cannot_ask = || Descriptor::new("fake", "test", vec![Capability::Deliver]);
+    let asks = || Descriptor::new("fake", "test", vec![Capability::Deliver, Capability::Reconcile]);
+    let asks_by_notes = || Descriptor { asks_by_notes: true, ..asks() };
+    for (descriptor, known, may_repeat, calls, state) in [
+        (cannot_ask(), None, false, 0, MessageState::Parked),
+        (cannot_ask(), None, true, 1, MessageState::Delivered),
+        (asks(), Some(receipt()), false, 0, MessageState::Delivered),
+        (asks(), None, false, 1, MessageState::Delivered),
+        (asks_by_notes(), Some(receipt()), false, 0, MessageState::Delivered),
+        (asks_by_notes(), None, false, 0, MessageState::Parked),
     ] {
-        let bed = Bed::new(Fake::new(reconciles, vec![]), may_repeat).await;
-        *bed.fake.known.lock().unwrap() = Ok(known);
+        let fake = Fake { descriptor, known: Mutex::new(Ok(known)), ..Fake::bare() };
+        let bed = Bed::new(Arc::new(fake), may_repeat).await;
         let id = bed.send().await;
         // It was still to be prepared when the backup was made; this is what a restore does.
         let rows = format!("sqlite:{}", bed.gateway.folder.path().join("db").display());
