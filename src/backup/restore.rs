@@ -51,7 +51,7 @@ pub(crate) async fn restore(wanted: &Restore, config: Config, as_json: bool) -> 
         Some(later) => later.erase_in(&mut rows).await?,
         None => 0,
     };
-    let doubted = rows.doubt_calls(SystemClock.now()).await?;
+    let doubted = rows.doubt(manifest.taken_at, SystemClock.now()).await?;
     put_schemas(backup, &config.store.schemas)?;
     finish(rows, &payloads, &config.store.payloads).await?;
     look_at(config, &manifest, &public, findings, Done { erased_later, doubted }, as_json).await

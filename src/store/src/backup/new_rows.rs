@@ -149,18 +149,25 @@ impl NewRows {
         Ok(erased)
     }
 
-    /// Notes of every call outside that was due, or had been tried, that it may have been made since the backup: whoever does the job then
-    /// asks the other side, or a human, before anything is sent again. Messages are not sent again in the name of whoever had ordered that
-    /// for many. What is due after `now` has certainly not happened. Returns how many calls there are.
+    /// Has nothing be believed of what may have happened between the backup and `now`: a call outside that was due, or had been tried, may
+    /// have been made, so that whoever does the job asks the other side, or a human, before anything is sent again; many messages are not
+    /// sent again in the name of whoever had ordered that; and what nobody seems to have fetched goes back to no sender for being late.
+    /// Calls that are due after `now` have certainly not been made. Returns how many there may be.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn doubt_calls(&mut self, now: Timestamp) -> Result<u64, Error> {
-        const STOP: &str = "UPDATE operation SET state = 'failed' WHERE state = 'running'";
-        const DOUBT: &str = "UPDATE job SET calling = 1 WHERE (due_at <= $1 OR attempts > 0 OR holder IS NOT NULL) AND \
+    pub async fn doubt(&mut self, taken_at: Timestamp, now: Timestamp) -> Result<u64, Error> {
+        const REDRIVES: &str = "UPDATE operation SET state = 'failed' WHERE state = 'running'";
+        const INBOX: &str = "UPDATE inbox SET expires_at = NULL WHERE expires_at IS NOT NULL";
+        const RELAYED: &str = "UPDATE relay_delivery SET expires_at = expires_at + $1 WHERE stage < 2";
+        const CALLS: &str = "UPDATE job SET calling = 1 WHERE (due_at <= $1 OR attempts > 0 OR holder IS NOT NULL) AND \
              (kind IN ('prepare', 'channel', 'payment-start', 'payment-refund') OR (kind = 'deliver' AND lane LIKE 'to:%'))";
-        self.place.conn().execute(STOP, &[]).await?;
-        Ok(self.place.conn().execute(DOUBT, &[now.into()]).await?)
+        let away = now.micros().saturating_sub(taken_at.micros()).max(0);
+        let mut conn = self.place.conn();
+        conn.execute(REDRIVES, &[]).await?;
+        conn.execute(INBOX, &[]).await?;
+        conn.execute(RELAYED, &[away.into()]).await?;
+        Ok(conn.execute(CALLS, &[now.into()]).await?)
     }
 
     /// As [`Snapshot::payload_files`](super::Snapshot::payload_files).

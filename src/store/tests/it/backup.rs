@@ -136,7 +136,7 @@ async fn all_rows_are_found_again_in_a_database_of_either_engine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_that_may_have_been_made_since_a_backup_are_doubted_and_no_others() {
+async fn what_may_have_happened_since_a_backup_is_doubted_and_nothing_else() {
     on_every_engine(|bed| async move {
         let now = bed.clock.now();
         let later = now.plus(std::time::Duration::from_secs(3_600));
@@ -158,7 +158,10 @@ async fn calls_that_may_have_been_made_since_a_backup_are_doubted_and_no_others(
         for job in doubted.iter().chain(&sure) {
             work.enqueue_call(job, None);
         }
+        let entry = make::entry();
+        work.insert_inbox(&entry).set_inbox_expiry(entry.id, Some(now));
         bed.store.commit(work).await.unwrap();
+        assert_eq!(bed.store.expired_inbox(9).await.unwrap().len(), 1);
         let folder = bed.folder.path().join("rows");
         let (tables, schema) = write(&bed.store, &folder).await;
         let target = match bed.is_sqlite() {
@@ -170,9 +173,10 @@ async fn calls_that_may_have_been_made_since_a_backup_are_doubted_and_no_others(
             let file = File::open(folder.join(&table.name)).unwrap();
             rows.insert(table, &mut BufReader::new(file), &|_| ()).await.unwrap();
         }
-        assert_eq!(rows.doubt_calls(now).await.unwrap(), 4);
+        assert_eq!(rows.doubt(now, now).await.unwrap(), 4);
         rows.finish().await.unwrap();
         let store = open(&target, bed.folder.path(), &bed.clock, &bed.keys).await.unwrap();
+        assert!(store.expired_inbox(9).await.unwrap().is_empty(), "somebody may have fetched it");
         for (jobs, is_doubted) in [(doubted, true), (sure, false)] {
             for job in jobs {
                 let found = store.is_calling(TENANT, job.subject).await.unwrap();
