@@ -149,8 +149,8 @@ async fn look_at(
     let shown = json!({
         "ok": ok, "id": manifest.id, "takenAt": manifest.taken_at, "finishedAt": manifest.finished_at,
         "engine": manifest.engine, "rows": manifest.rows(), "payloadFiles": manifest.payload_files,
-        "erased": manifest.erased, "erasedLater": erased_later, "doubtedCalls": doubted, "heads": manifest.heads, "findings": findings.items,
-        "moreFindings": findings.more,
+        "erased": manifest.erased, "erasedLater": erased_later, "doubtedCalls": doubted, "heads": manifest.heads,
+        "findings": findings.items, "moreFindings": findings.more,
     });
     print(as_json, &shown, |_| {
         let verdict = if ok { "restored, whole" } else { "restored, but NOT whole" };
