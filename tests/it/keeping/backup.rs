@@ -28,7 +28,7 @@ async fn is_restored(engine: Engine, target: Engine) {
     let documents = documents(&gateway, &token, &SIZES).await;
     let mut acknowledged = vec![];
     for number in 0..10 {
-        acknowledged.push(case(&client, &format!("before {number}")).await);
+        acknowledged.push(case(&client, &format!("before-{number}")).await);
     }
     // Others go on meanwhile.
     let stop = Arc::new(AtomicBool::new(false));
@@ -37,7 +37,7 @@ async fn is_restored(engine: Engine, target: Engine) {
         let mut number = 0;
         while !told.load(Ordering::Relaxed) {
             number += 1;
-            case(&client, &format!("meanwhile {number}")).await;
+            case(&client, &format!("meanwhile-{number}")).await;
         }
         number
     });
