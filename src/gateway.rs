@@ -47,14 +47,14 @@ impl Gateway {
             keys: Arc::new(config.store.master_keys()?),
             clock: Arc::new(SystemClock),
         });
-        Gateway::on(config, store.await?)
+        Gateway::on(config, store.await?, None)
     }
 
-    /// The same on a store that is open: so a running gateway gets another configuration.
+    /// The same on a store that is open: so a running gateway gets another configuration, and takes the place of the one `before`.
     ///
     /// # Errors
     /// If something that the configuration names cannot be used; the store was not touched then.
-    pub(crate) fn on(config: &Config, store: Store) -> Result<Self, Error> {
+    pub(crate) fn on(config: &Config, store: Store, before: Option<&Broker>) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let egress = Egress::new(&config.egress.allow)?;
         let outbound = net::Client::new(egress.clone(), net::Settings::default(), clock.clone());
@@ -109,6 +109,10 @@ impl Gateway {
         .with_certificates(certificates)
         .with_people(config.people())
         .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()));
+        let broker = match before {
+            Some(before) => broker.in_place_of(before),
+            None => broker,
+        };
         let broker = match config.dvdv_settings()? {
             Some(settings) => {
                 let dvdv = Dvdv::new(settings, broker.notebook(dvdv::PLACE))?;
@@ -156,7 +160,7 @@ impl Gateway {
 
 /// Who time-stamps, as configured. It gets a client of its own, so that allowing its address allows it to nobody else; a
 /// stamp is signed, so plain HTTP takes nothing from it.
-fn stamping(config: &config::Evidence) -> Result<Option<Stamping>, Error> {
+pub(crate) fn stamping(config: &config::Evidence) -> Result<Option<Stamping>, Error> {
     let (Some(url), Some(ca)) = (&config.tsa_url, &config.tsa_ca) else { return Ok(None) };
     let unreadable = |reason| Error::File { file: ca.clone(), reason };
     let authorities = Authorities::from_pem(&std::fs::read(ca).map_err(unreadable)?)?;

@@ -29,7 +29,8 @@ impl Running {
                 return Ok(());
             }
         };
-        let made = Gateway::on(&config, self.gateway.whole_store().clone())
+        let (store, before) = (self.gateway.whole_store().clone(), Some(&self.gateway.broker));
+        let made = Gateway::on(&config, store, before)
             .and_then(|gateway| Ok((Faces::of(&config, &gateway, &self.draining)?, gateway)));
         let (faces, gateway) = match made {
             Ok(made) => made,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use cli::Restore;
 use config::Config;
-use model::{Actor, EventKind};
+use model::{Actor, Clock, EventKind, SystemClock};
 use output::print;
 use seal::evidence_key::EvidencePublicKey;
 use serde_json::json;
@@ -46,14 +46,23 @@ pub(crate) async fn restore(wanted: &Restore, config: Config, as_json: bool) -> 
 
     let mut rows = NewRows::create(&config.database()?, manifest.schema).await?;
     let payloads = payloads(backup, &config.store.payloads, &manifest)?;
-    put_schemas(backup, &config.store.schemas)?;
     trial::fill(&mut rows, backup, &manifest).await?;
     let erased_later = match &later {
         Some(later) => later.erase_in(&mut rows).await?,
         None => 0,
     };
+    let doubted = rows.doubt(manifest.taken_at, SystemClock.now()).await?;
+    put_schemas(backup, &config.store.schemas)?;
     finish(rows, &payloads, &config.store.payloads).await?;
-    look_at(config, &manifest, &public, findings, erased_later, as_json).await
+    look_at(config, &manifest, &public, findings, Done { erased_later, doubted }, as_json).await
+}
+
+/// What was done to the rows.
+struct Done {
+    /// Payloads and events that a later backup knows as erased.
+    erased_later: u64,
+    /// Calls outside that may have been made since.
+    doubted: u64,
 }
 
 /// A later backup, which knows what was erased since.
@@ -125,13 +134,13 @@ async fn look_at(
     manifest: &Manifest,
     key: &EvidencePublicKey,
     mut findings: Findings,
-    erased_later: u64,
+    Done { erased_later, doubted }: Done,
     as_json: bool,
 ) -> Outcome {
     let on = OnStore::open(config, as_json).await?;
     let looked = trial::chains(on.gateway.whole_store(), key, &manifest.heads, &mut findings).await;
     let by = Actor { kind: "system".to_owned(), id: "cli".to_owned() };
-    let detail = json!({ "backup": manifest.id, "takenAt": manifest.taken_at });
+    let detail = json!({ "backup": manifest.id, "takenAt": manifest.taken_at, "doubtedCalls": doubted });
     let noted = on.gateway.broker.note_upkeep(EventKind::StoreRestored, &by, &detail).await;
     on.close().await;
     looked?;
@@ -140,8 +149,8 @@ async fn look_at(
     let shown = json!({
         "ok": ok, "id": manifest.id, "takenAt": manifest.taken_at, "finishedAt": manifest.finished_at,
         "engine": manifest.engine, "rows": manifest.rows(), "payloadFiles": manifest.payload_files,
-        "erased": manifest.erased, "erasedLater": erased_later, "heads": manifest.heads, "findings": findings.items,
-        "moreFindings": findings.more,
+        "erased": manifest.erased, "erasedLater": erased_later, "doubtedCalls": doubted, "heads": manifest.heads,
+        "findings": findings.items, "moreFindings": findings.more,
     });
     print(as_json, &shown, |_| {
         let verdict = if ok { "restored, whole" } else { "restored, but NOT whole" };
@@ -149,7 +158,8 @@ async fn look_at(
         format!(
             "{verdict}: {} rows, {payload_files} files of payloads, as of {taken_at}\n  {erased} payloads that were erased \
              while the backup was made, and {erased_later} payloads and events that were erased in the later one stay \
-             erased\n  what else was erased since is there again: erase it again{}",
+             erased\n  what else was erased since is there again: erase it again\n  {doubted} calls may have been made since: the other \
+             side is asked, or a human, before one is made again{}",
             manifest.rows(),
             findings.text()
         )
@@ -194,9 +204,14 @@ fn put_schemas(backup: &Path, target: &Path) -> Result<(), Error> {
     if !files::below(target).map_err(unwritable)?.is_empty() {
         return Ok(());
     }
-    let from = backup.join("schemas");
-    for inside in files::below(&from).map_err(unwritable)? {
-        files::copy(&from.join(&inside), &target.join(&inside), &|_| ()).map_err(unwritable)?;
+    // What the backup does not name was put there by somebody else.
+    let mut parts = Parts::of(backup)?;
+    while let Some(part) = parts.next()? {
+        let (Some(inside), Some(sum)) = (part.path.strip_prefix("schemas/"), &part.sum) else { continue };
+        let copied = files::copy(&backup.join(&part.path), &target.join(inside), &|_| ());
+        if copied.map_err(unwritable)? != *sum {
+            return Err(Error::BackupDamaged(format!("{} was changed meanwhile", part.path)));
+        }
     }
     Ok(())
 }

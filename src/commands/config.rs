@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::commands::Outcome;
 use crate::error::Error;
+use crate::gateway::stamping;
 use crate::{adapters, identities, payments, watch};
 
 /// `amtsbote config check`: the file, and whatever it refers to.
@@ -46,7 +47,9 @@ pub(crate) fn check(file: &Path, as_json: bool, language: Option<Language>) -> O
 
 /// What the configuration refers to: each is looked at, whatever is wrong with others.
 pub(crate) fn references(config: &Config) -> Vec<Error> {
-    let looked: [Result<(), Error>; 12] = [
+    let looked: [Result<(), Error>; 14] = [
+        keys(&config.store),
+        stamping(&config.evidence).map(drop),
         net::Egress::new(&config.egress.allow).map(drop).map_err(Error::from),
         config.osci_keys().map(drop).map_err(Error::from),
         config.osci_parties().map(drop).map_err(Error::from),
@@ -65,6 +68,15 @@ pub(crate) fn references(config: &Config) -> Vec<Error> {
     let mut seen = BTreeSet::new();
     found.retain(|error| seen.insert(error.to_string()));
     found
+}
+
+/// Keys that the first start does not make have to be there.
+fn keys(store: &config::Store) -> Result<(), Error> {
+    if !store.create_keys {
+        store.master_keys()?;
+        store.evidence_key()?;
+    }
+    Ok(())
 }
 
 /// An error for programs.

@@ -84,9 +84,11 @@ fn an_address_that_is_taken_keeps_it_from_starting_and_from_the_store() {
 fn keys_that_are_missing_or_open_to_others_keep_it_from_starting() {
     let installation = Installation::new();
     installation.configure(|example| example.replace("create_keys = true", "create_keys = false"));
-    let output = installation.run(&["serve"]);
-    assert_eq!(output.status.code(), Some(3));
-    assert!(said(&output).contains("[key.file]"));
+    for command in [&["serve"][..], &["config", "check"]] {
+        let output = installation.run(command);
+        assert_eq!(output.status.code(), Some(3));
+        assert!(said(&output).contains("[key.file]"));
+    }
 
     let installation = Installation::new();
     installation.json(&["token", "list", "--tenant", "musterkreis", "--json"]);

@@ -40,6 +40,8 @@ impl Asterisk {
             // A call that cannot be made must not keep another from being made.
             in_order: false,
             takes_bytes: false,
+            // The telephone system forgets a call once it is over.
+            asks_by_notes: true,
             ..Descriptor::new(&settings.id, "telephone", capabilities)
         };
         let (ari, place) = (Ari::new(&settings, client), Place::of(&settings.url));

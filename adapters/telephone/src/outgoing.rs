@@ -60,7 +60,7 @@ impl Asterisk {
 
     /// Whether the clerk's telephone rings already.
     pub(crate) async fn rings_already(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
-        let Some((contact, call)) = wanted(delivery) else { return Ok(None) };
+        let Some((contact, call)) = wanted(delivery) else { return Ok(Some(Receipt::nothing())) };
         let reference = live::clerk(contact.meta.id);
         let is_known = call.state != CallState::Wanted || self.ari.is_on(&reference).await?;
         Ok(is_known.then(|| Receipt { reference: Some(reference), ..Receipt::default() }))

@@ -269,6 +269,20 @@ impl Broker {
         Broker { pressure: Arc::new(pressure::Pressure::new(quotas)), ..self }
     }
 
+    /// The same in the place of another one of this process, whose requests may still be under way: both go on with one account of
+    /// uploads, requests and bodies, and of who failed to sign in. Before it is cloned, after its limits.
+    pub fn in_place_of(self, before: &Broker) -> Self {
+        Broker {
+            turns: Arc::clone(&before.turns),
+            pressure: Arc::new(self.pressure.going_on(&before.pressure)),
+            citizen_doors: Arc::clone(&before.citizen_doors),
+            people: Arc::clone(&before.people),
+            numbering: Arc::clone(&before.numbering),
+            stamps_overdue: Arc::clone(&before.stamps_overdue),
+            ..self
+        }
+    }
+
     /// The same with other limits on uploads. Before it is cloned.
     pub fn with_upload_limits(self, upload_limits: UploadLimits) -> Self {
         Broker { upload_limits, ..self }

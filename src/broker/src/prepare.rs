@@ -78,6 +78,10 @@ impl Broker {
         let now = message.updated_at;
         work.insert_event(&notes::of_message(EventKind::MessagePrepared, &message, &Actor::gateway(), now));
         self.enqueue_delivery(&mut work, &message);
+        if job.calling && goes_outside(&message) {
+            // It may have gone before the store was restored.
+            work.doubt_calls(&message.tenant, message.id);
+        }
         self.finish(job, work).await
     }
 
@@ -95,7 +99,7 @@ impl Broker {
         starts: Timestamp,
         ends: Option<Timestamp>,
     ) {
-        let goes_outside = matches!(message.door, Door::Adapter | Door::Osci | Door::Xta);
+        let goes_outside = goes_outside(message);
         let lane = if goes_outside { "to" } else { "local" };
         let job = NewJob {
             id: model::ids::new_id(),
@@ -263,4 +267,9 @@ impl Records for Tree {
 
 fn failure(error: store::Error) -> Failure {
     Error::from(error).into_failure()
+}
+
+/// Whether the message leaves this gateway.
+fn goes_outside(message: &Message) -> bool {
+    matches!(message.door, Door::Adapter | Door::Osci | Door::Xta)
 }

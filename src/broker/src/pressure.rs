@@ -72,7 +72,7 @@ pub(crate) struct Pressure {
     disk_free: AtomicU64,
     disk_known: AtomicBool,
     waiting: RwLock<BTreeMap<String, u64>>,
-    counts: Mutex<Counts>,
+    counts: Arc<Mutex<Counts>>,
 }
 
 #[derive(Default)]
@@ -117,7 +117,19 @@ impl Pressure {
             disk_free: AtomicU64::new(0),
             disk_known: AtomicBool::new(false),
             waiting: RwLock::default(),
-            counts: Mutex::default(),
+            counts: Arc::default(),
+        }
+    }
+
+    /// The same quotas, for what another one has under way and has seen.
+    pub(crate) fn going_on(&self, before: &Pressure) -> Self {
+        let waiting = before.waiting.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Pressure {
+            quotas: self.quotas,
+            disk_free: AtomicU64::new(before.disk_free.load(Ordering::Relaxed)),
+            disk_known: AtomicBool::new(before.disk_known.load(Ordering::Acquire)),
+            waiting: RwLock::new(waiting),
+            counts: Arc::clone(&before.counts),
         }
     }
 

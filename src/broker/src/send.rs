@@ -69,6 +69,9 @@ impl Broker {
             }
             match self.bounded(adapter.reconcile(delivery)).await {
                 Ok(Some(receipt)) => return Ok(receipt),
+                Ok(None) if is_doubted(job) && adapter.descriptor().asks_by_notes => {
+                    return Err(uncertain().into());
+                }
                 Ok(None) => unknown = false,
                 Err(failure) => return Err(self.blamed(job, may_be_asked(failure, true)).await?.into()),
             }
@@ -192,6 +195,11 @@ impl Broker {
 /// The adapter of a call whose outcome is not known; nothing if there is none, or it was begun before that was noted.
 pub(crate) fn called(job: &Job) -> Option<&str> {
     if job.calling { job.detail[CALLED].as_str() } else { None }
+}
+
+/// Whether nobody knows of a call, and there may have been one all the same: the store was restored, and what happened since is not in it.
+pub(crate) fn is_doubted(job: &Job) -> bool {
+    job.calling && called(job).is_none()
 }
 
 fn uncertain() -> Failure {

@@ -51,6 +51,10 @@ pub struct Descriptor {
     /// the exchange has that answer, however long that takes.
     #[serde(default)]
     pub answers: bool,
+    /// Whether [`Adapter::reconcile`] knows of calls by what was noted at this gateway alone (a ticket of the other side's): that it knows of
+    /// none says nothing then in a store that was restored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks_by_notes: bool,
 }
 
 impl Descriptor {
@@ -67,6 +71,7 @@ impl Descriptor {
             way: None,
             door: None,
             answers: false,
+            asks_by_notes: false,
         }
     }
 

@@ -28,7 +28,7 @@ async fn is_restored(engine: Engine, target: Engine) {
     let documents = documents(&gateway, &token, &SIZES).await;
     let mut acknowledged = vec![];
     for number in 0..10 {
-        acknowledged.push(case(&client, &format!("before {number}")).await);
+        acknowledged.push(case(&client, &format!("before-{number}")).await);
     }
     // Others go on meanwhile.
     let stop = Arc::new(AtomicBool::new(false));
@@ -37,7 +37,7 @@ async fn is_restored(engine: Engine, target: Engine) {
         let mut number = 0;
         while !told.load(Ordering::Relaxed) {
             number += 1;
-            case(&client, &format!("meanwhile {number}")).await;
+            case(&client, &format!("meanwhile-{number}")).await;
         }
         number
     });
@@ -159,10 +159,14 @@ async fn what_a_later_backup_knows_as_erased_is_erased_in_an_earlier_one() {
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(run(&gateway, &["backup", "second", "--since", "first"]).await.0, Some(0));
     let mut other = prepared(&Engine::Sqlite).await;
+    // What somebody has put beside it is not of the backup.
+    fs::create_dir_all(gateway.folder().join("first/schemas")).unwrap();
+    fs::write(gateway.folder().join("first/schemas/foreign.xsd"), "<x/>").unwrap();
     let path = |name: &str| gateway.folder().join(name).display().to_string();
     let (code, restored, said) =
         run(&other, &["restore", &path("first"), "--later", &path("second"), "--json"]).await;
     assert_eq!((code, &restored["erasedLater"]), (Some(0), &json!(1)), "{restored} {said}");
+    assert!(!other.folder().join("data/schemas/foreign.xsd").exists());
     other.start().await.unwrap();
     are_read(&other, &token, &documents[..1]).await;
     let read =

@@ -58,7 +58,7 @@ async fn documents(gateway: &Gateway, token: &str, sizes: &[usize]) -> Vec<(Stri
     for (at, size) in sizes.iter().enumerate() {
         let path = format!("/cases/{case}/documents");
         let document =
-            client.post(&path, &format!("document {at}"), &json!({ "title": "Plan" })).await.unwrap();
+            client.post(&path, &format!("document-{at}"), &json!({ "title": "Plan" })).await.unwrap();
         let content = format!("/api/v1/documents/{}/content", text(&document.body, "id"));
         let bytes = noise(at as u64 + 1, *size as u64).to_vec();
         let put = reqwest::Client::new()

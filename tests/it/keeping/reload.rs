@@ -93,7 +93,7 @@ async fn another_configuration_counts_at_once_and_a_wrong_one_never() {
     assert_eq!(asked(&client(&second), &url).await, Some(404), "a new connection sees it");
     assert_eq!(asked(&client(&first), &url).await, None, "and no other");
     assert_eq!(asked(&open, &url).await, Some(404), "an open one goes on");
-    api.post("/cases", "waste again", &waste).await.unwrap().expect("case", &[201]).unwrap();
+    api.post("/cases", "waste-again", &waste).await.unwrap().expect("case", &[201]).unwrap();
 
     // A file that is wrong.
     gateway.reconfigure(&[("level = \"warn\"", "level = \"warn\"\nlevle = \"debug\"")]).unwrap();
@@ -109,7 +109,7 @@ async fn another_configuration_counts_at_once_and_a_wrong_one_never() {
     assert_eq!((heard(&listener).as_str(), heard(&listener).as_str()), ("RELOADING=1", "READY=1"));
     let log = fs::read_to_string(folder.join("gateway.log")).unwrap();
     assert!(log.contains("counts after a restart") && log.contains("\"node\""), "{log}");
-    case(&api, "on gw1").await;
+    case(&api, "on-gw1").await;
 
     signal(&gateway, "-TERM");
     assert_eq!(heard(&listener), "STOPPING=1");

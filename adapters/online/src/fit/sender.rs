@@ -120,6 +120,8 @@ pub fn sender(mut settings: Sending, access: Access) -> Arc<dyn Adapter> {
         }
     }
     descriptor.way = Some(WAY.to_owned());
+    // A submission is known by the id that the delivery service gave it.
+    descriptor.asks_by_notes = true;
     let access = Arc::new(access);
     let keys = Keys::new(Arc::clone(&access), settings.issuer.clone(), vec![]);
     let keys = keys.with_trust(settings.trust.take().map(Arc::new));

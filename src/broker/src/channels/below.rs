@@ -9,6 +9,7 @@ use store::{ChannelDelivery, Job, NewJob, Work};
 
 use super::Channel;
 use super::feed::{contents, wants};
+use crate::send::is_doubted;
 use crate::{Broker, Error};
 
 /// Kind of the job that lists what lies in a record which an adapter is not told of itself.
@@ -43,6 +44,9 @@ impl Broker {
             for (kind, id) in slices.next().unwrap_or_default() {
                 for delivery in self.brought(row, adapter, (*kind, *id)).await? {
                     self.enqueue_told(&mut work, channel, &delivery);
+                    if is_doubted(job) {
+                        work.doubt_calls(&delivery.tenant, delivery.id);
+                    }
                 }
             }
             let is_last = slices.peek().is_none();
@@ -113,6 +117,9 @@ impl Broker {
         work.finish_job(job.id, job.epoch);
         let next = NewJob { detail: json!({ "moved": moved }), ..self.tell_job(row, self.now().plus(pause)) };
         work.enqueue_call(&next, job.expires_at);
+        if job.calling {
+            work.doubt_calls(&row.tenant, row.id);
+        }
         Ok(self.store().commit(work).await?)
     }
 

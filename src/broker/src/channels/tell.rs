@@ -16,7 +16,7 @@ use super::feed::wants;
 use super::host::Session;
 use super::{Channel, actor};
 use crate::citizen::keep_link;
-use crate::send::Called;
+use crate::send::{Called, is_doubted};
 use crate::{Broker, Error};
 
 /// Kind of the job.
@@ -42,7 +42,7 @@ impl Broker {
         let Some((adapter, channel)) = known else {
             return Err(Failure::permanent("broker.no-adapter", "the adapter is not configured").into());
         };
-        if !job.calling && self.has_to_wait(&row, adapter.descriptor()).await? {
+        if (!job.calling || is_doubted(job)) && self.has_to_wait(&row, adapter.descriptor()).await? {
             return self.tell_later(job, &row).await;
         }
         let Some(about) = self.about(&row, channel, &**adapter).await? else {

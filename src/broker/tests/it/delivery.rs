@@ -14,6 +14,7 @@ use model::{
     Authority, Caller, EventKind, Failure, FailureKind, Id, Message, MessageState, Record, RecordKind,
 };
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 use store::{InboxFilter, InboxState, MessageFilter, Page};
 use tokio::io::AsyncReadExt;
 
@@ -41,18 +42,22 @@ fn receipt() -> Receipt {
 }
 
 impl Fake {
-    fn new(reconciles: bool, script: Vec<Option<Failure>>) -> Arc<Self> {
-        let mut capabilities = vec![Capability::Deliver];
-        capabilities.extend(reconciles.then_some(Capability::Reconcile));
-        let descriptor = Descriptor::new("fake", "test", capabilities);
-        Arc::new(Fake {
-            descriptor,
-            script: Mutex::new(script.into()),
+    /// One that only delivers, and all goes well.
+    fn bare() -> Self {
+        Fake {
+            descriptor: Descriptor::new("fake", "test", vec![Capability::Deliver]),
+            script: Mutex::default(),
             known: Mutex::new(Ok(None)),
             calls: Mutex::default(),
             asked: Mutex::default(),
             followed: Mutex::new(Ok(Followed::Open)),
-        })
+        }
+    }
+
+    fn new(reconciles: bool, script: Vec<Option<Failure>>) -> Arc<Self> {
+        let mut fake = Fake { script: Mutex::new(script.into()), ..Fake::bare() };
+        fake.descriptor.capabilities.extend(reconciles.then_some(Capability::Reconcile));
+        Arc::new(fake)
     }
 
     /// One that can be asked what became of a delivery.
@@ -384,6 +389,36 @@ async fn after_a_crash_in_the_middle_of_a_call_nothing_is_sent_blindly() {
         bed.run().await;
         assert_eq!((bed.fake.calls(), bed.message(id).await.state), (calls, state));
         if !may_repeat {
+            assert_eq!(bed.rule(id).await, "broker.uncertain");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_restored_store_does_not_know_to_be_sent_is_not_sent_blindly() {
+    let cannot_ask = || Descriptor::new("fake", "test", vec![Capability::Deliver]);
+    let asks = || Descriptor::new("fake", "test", vec![Capability::Deliver, Capability::Reconcile]);
+    let asks_by_notes = || Descriptor { asks_by_notes: true, ..asks() };
+    for (descriptor, known, may_repeat, calls, state) in [
+        (cannot_ask(), None, false, 0, MessageState::Parked),
+        (cannot_ask(), None, true, 1, MessageState::Delivered),
+        (asks(), Some(receipt()), false, 0, MessageState::Delivered),
+        (asks(), None, false, 1, MessageState::Delivered),
+        (asks_by_notes(), Some(receipt()), false, 0, MessageState::Delivered),
+        (asks_by_notes(), None, false, 0, MessageState::Parked),
+    ] {
+        let fake = Fake { descriptor, known: Mutex::new(Ok(known)), ..Fake::bare() };
+        let bed = Bed::new(Arc::new(fake), may_repeat).await;
+        let id = bed.send().await;
+        // It was still to be prepared when the backup was made; this is what a restore does.
+        let rows = format!("sqlite:{}", bed.gateway.folder.path().join("db").display());
+        let mut rows = SqliteConnection::connect(&rows).await.unwrap();
+        let doubt = "UPDATE job SET calling = 1 WHERE kind = 'prepare'";
+        assert_eq!(sqlx::query(doubt).execute(&mut rows).await.unwrap().rows_affected(), 1);
+        rows.close().await.unwrap();
+        bed.run().await;
+        assert_eq!((bed.fake.calls(), bed.message(id).await.state), (calls, state));
+        if state == MessageState::Parked {
             assert_eq!(bed.rule(id).await, "broker.uncertain");
         }
     }

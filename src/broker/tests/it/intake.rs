@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::Error;
+use broker::{Error, Quotas};
 use model::{MessageState, RecordKind, SystemClock, ids};
 use serde_json::json;
 use store::{InboxFilter, Page, RecordFilter};
@@ -262,4 +262,18 @@ async fn a_message_put_aside_while_it_waits_is_processed_once_when_it_is_sent_ag
     assert_eq!(gateway.broker.run_due_jobs().await.unwrap(), 1);
     let message = gateway.broker.message(&caller, message.id).await.unwrap();
     assert_eq!(message.state, MessageState::Processed);
+}
+
+#[tokio::test]
+async fn a_gateway_in_the_place_of_another_goes_on_with_what_is_under_way_there() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let quotas = Quotas { bodies: 1, ..Quotas::default() };
+    let before = gateway.broker.clone().with_quotas(quotas);
+    let after = gateway.broker.clone().with_quotas(quotas).in_place_of(&before);
+    let body = before.body_place(&caller, None).unwrap();
+    let refused = after.body_place(&caller, None).err().unwrap();
+    assert_eq!(refused.code(), "broker.too-many-bodies");
+    drop(body);
+    assert!(after.body_place(&caller, None).is_ok());
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use model::Id;
+use model::{Id, Timestamp};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqlSafeStr};
@@ -147,6 +147,27 @@ impl NewRows {
             };
         }
         Ok(erased)
+    }
+
+    /// Has nothing be believed of what may have happened between the backup and `now`: a call outside that was due, or had been tried, may
+    /// have been made, so that whoever does the job asks the other side, or a human, before anything is sent again; many messages are not
+    /// sent again in the name of whoever had ordered that; and what nobody seems to have fetched goes back to no sender for being late.
+    /// Calls that are due after `now` have certainly not been made. Returns how many there may be.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn doubt(&mut self, taken_at: Timestamp, now: Timestamp) -> Result<u64, Error> {
+        const REDRIVES: &str = "UPDATE operation SET state = 'failed' WHERE state = 'running'";
+        const INBOX: &str = "UPDATE inbox SET expires_at = NULL WHERE expires_at IS NOT NULL";
+        const RELAYED: &str = "UPDATE relay_delivery SET expires_at = expires_at + $1 WHERE stage < 2";
+        const CALLS: &str = "UPDATE job SET calling = 1 WHERE (due_at <= $1 OR attempts > 0 OR holder IS NOT NULL) AND \
+             (kind IN ('prepare', 'channel', 'payment-start', 'payment-refund') OR (kind = 'deliver' AND lane LIKE 'to:%'))";
+        let away = now.micros().saturating_sub(taken_at.micros()).max(0);
+        let mut conn = self.place.conn();
+        conn.execute(REDRIVES, &[]).await?;
+        conn.execute(INBOX, &[]).await?;
+        conn.execute(RELAYED, &[away.into()]).await?;
+        Ok(conn.execute(CALLS, &[now.into()]).await?)
     }
 
     /// As [`Snapshot::payload_files`](super::Snapshot::payload_files).

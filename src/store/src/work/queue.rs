@@ -111,6 +111,14 @@ impl Work {
         )
     }
 
+    /// Notes of every unfinished job about a subject that a call outside may have been made which this store knows nothing of.
+    pub fn doubt_calls(&mut self, tenant: &str, subject: Id) -> &mut Self {
+        self.any(
+            "UPDATE job SET calling = 1 WHERE tenant = $1 AND subject = $2",
+            vec![tenant.into(), subject.into()],
+        )
+    }
+
     /// Ends a job that it is too late for. Precondition: nobody has claimed it since it was seen with this epoch.
     pub fn expire_job(&mut self, id: Id, epoch: i64) -> &mut Self {
         self.one("DELETE FROM job WHERE id = $1 AND epoch = $2", vec![id.into(), epoch.into()], "job")

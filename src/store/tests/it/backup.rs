@@ -5,11 +5,11 @@ use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-use model::ids;
+use model::{Clock, ids};
 use seal::keys::{KeyRing, MasterKey};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use store::backup::{NewRows, TableRows};
-use store::{EvidenceKey, NewUpload, Rewrapped, Store, UploadQuota, Work};
+use store::{EvidenceKey, NewJob, NewUpload, Rewrapped, Store, UploadQuota, Work};
 
 use crate::make::{self, TENANT};
 use crate::{Bed, on_every_engine, open};
@@ -130,6 +130,62 @@ async fn all_rows_are_found_again_in_a_database_of_either_engine() {
             if target.starts_with("postgres") {
                 remove(&bed, &target).await;
             }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_happened_since_a_backup_is_doubted_and_nothing_else() {
+    on_every_engine(|bed| async move {
+        let now = bed.clock.now();
+        let later = now.plus(std::time::Duration::from_secs(3_600));
+        let job =
+            |lane: &str, kind: &str, next_at| NewJob { kind: kind.into(), next_at, ..make::job(lane, None) };
+        let doubted = [
+            job("to:a", "deliver", now),
+            job("channel:dms", "channel", now),
+            job("pay", "payment-refund", now),
+            job("prepare", "prepare", now),
+        ];
+        let sure = [
+            job("to:a", "deliver", later),
+            job("local:b", "deliver", now),
+            job("hook:x", "hook", now),
+            job("session:dms", "channel-session", now),
+        ];
+        let mut work = Work::new();
+        for job in doubted.iter().chain(&sure) {
+            work.enqueue_call(job, None);
+        }
+        let entry = make::entry();
+        work.insert_inbox(&entry).set_inbox_expiry(entry.id, Some(now));
+        bed.store.commit(work).await.unwrap();
+        assert_eq!(bed.store.expired_inbox(9).await.unwrap().len(), 1);
+        let folder = bed.folder.path().join("rows");
+        let (tables, schema) = write(&bed.store, &folder).await;
+        let target = match bed.is_sqlite() {
+            true => format!("sqlite:{}", bed.folder.path().join("restored.db").display()),
+            false => another(&bed).await,
+        };
+        let mut rows = NewRows::create(&target, schema).await.unwrap();
+        for table in &tables {
+            let file = File::open(folder.join(&table.name)).unwrap();
+            rows.insert(table, &mut BufReader::new(file), &|_| ()).await.unwrap();
+        }
+        assert_eq!(rows.doubt(now, now).await.unwrap(), 4);
+        rows.finish().await.unwrap();
+        let store = open(&target, bed.folder.path(), &bed.clock, &bed.keys).await.unwrap();
+        assert!(store.expired_inbox(9).await.unwrap().is_empty(), "somebody may have fetched it");
+        for (jobs, is_doubted) in [(doubted, true), (sure, false)] {
+            for job in jobs {
+                let found = store.is_calling(TENANT, job.subject).await.unwrap();
+                assert_eq!(found, is_doubted, "{} in {}", job.kind, job.lane);
+            }
+        }
+        store.close().await;
+        if target.starts_with("postgres") {
+            remove(&bed, &target).await;
         }
     })
     .await;

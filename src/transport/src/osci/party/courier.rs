@@ -77,7 +77,9 @@ impl Parcel {
 impl Courier {
     pub(super) fn new(parties: Parties, notebook: Notebook) -> Self {
         let capabilities = vec![Capability::Deliver, Capability::Reconcile];
-        let descriptor = Descriptor::new(OSCI_ADAPTER, "osci", capabilities);
+        // The intermediary knows a message by the id that it gave it.
+        let descriptor =
+            Descriptor { asks_by_notes: true, ..Descriptor::new(OSCI_ADAPTER, "osci", capabilities) };
         Courier(Arc::new(Inner { descriptor, parties, notebook }))
     }
 

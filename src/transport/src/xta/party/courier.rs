@@ -42,7 +42,9 @@ struct Inner {
 impl Courier {
     pub(super) fn new(parties: Parties, notebook: Notebook) -> Self {
         let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Follow];
-        let descriptor = Descriptor::new(XTA_ADAPTER, "xta", capabilities);
+        // The server knows a message by the id that it gave it.
+        let descriptor =
+            Descriptor { asks_by_notes: true, ..Descriptor::new(XTA_ADAPTER, "xta", capabilities) };
         Courier(Arc::new(Inner { descriptor, parties, notebook }))
     }
 
