@@ -22,8 +22,8 @@ use crate::office::{PRINTED, until};
 use crate::scene::{self, Scene};
 use crate::{Options, archive, backoffice, fee, online, telephone};
 
-/// How long a channel may take: several times of what it takes.
-const PATIENCE: Duration = Duration::from_secs(45);
+/// How long a channel may take: longer than the minute that is waited for anything in it, so that what did not come about is named.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What is done around the county's gateway, all at the same time.
 const AROUND: [&str; 11] = [
