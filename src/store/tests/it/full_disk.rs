@@ -13,7 +13,7 @@ use store::{Config, NewUpload, Store, UploadQuota, Work};
 use crate::TestClock;
 use crate::make::TENANT;
 
-const SIZE: usize = 24 << 20;
+const SIZE: usize = 26 << 20;
 
 /// A disk of its own, given back at the end.
 struct Disk(PathBuf);
