@@ -22,6 +22,8 @@ TARGET = "x86_64-unknown-linux-gnu"
 # Native libraries: linked to the machine's, or compiled into the program by the crate.
 LINKED = [("openssl", "libssl3", "Apache-2.0", "openssl"), ("libxml2", "libxml2", "MIT", "libxml-2.0")]
 COMPILED = [("sqlite", "libsqlite3-sys", "blessing")]
+# Scripts of others that are handed out to browsers: file, registry, licence.
+HANDED_OUT = [("htmx.org", "src/console/assets/htmx.min.js", "npm", "0BSD")]
 TEXTS = re.compile(r"^(licen[cs]e|copying|notice|unlicense|copyright)", re.IGNORECASE)
 
 
@@ -69,8 +71,10 @@ def component(package, digests):
         "name": package["name"],
         "version": package["version"],
         "licenses": [{"expression": licence(package)}],
-        "purl": reference(package),
     }
+    # Our own crates are in no registry: whoever looked for their names there would find others'.
+    if package["source"]:
+        part["purl"] = reference(package)
     if package["description"]:
         part["description"] = " ".join(package["description"].split())
     digest = digests.get((package["name"], package["version"]))
@@ -82,7 +86,7 @@ def component(package, digests):
 
 
 def native(packages, uses):
-    """Libraries that are no crates. What is linked has the version that it was built against."""
+    """What is no crate. What is linked has the version that it was built against."""
     parts = []
     for name, debian, licence_id, module in LINKED:
         version = subprocess.run(["pkg-config", "--modversion", module], check=True, capture_output=True, text=True)
@@ -99,6 +103,15 @@ def native(packages, uses):
             "type": "library", "bom-ref": f"native:{name}", "name": name, "version": version,
             "licenses": [{"license": {"id": licence_id}}], "purl": f"pkg:generic/{name}@{version}",
             "description": f"compiled into the program by {crate}",
+        })
+    for name, file, registry, licence_id in HANDED_OUT:
+        content = (ROOT / file).read_bytes()
+        version = re.search(rb'version:"([0-9.]+)"', content).group(1).decode()
+        parts.append({
+            "type": "library", "bom-ref": f"script:{name}", "name": name, "version": version,
+            "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}],
+            "licenses": [{"license": {"id": licence_id}}], "purl": f"pkg:{registry}/{name}@{version}",
+            "description": "compiled into the program, for browsers",
         })
     return parts
 
@@ -168,8 +181,8 @@ def copyright_of(folder):
     lines = [
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
         "Upstream-Name: amtsbote",
-        f"Comment: The program holds {len(ours)} crates of its own and {len(foreign)} of others, each under its licence, and SQLite,",
-        " which is in the public domain. The texts of their licences and notices are in",
+        f"Comment: The program holds {len(ours)} crates of its own and {len(foreign)} of others, each under its licence, SQLite, which is",
+        " in the public domain, and htmx (0BSD), which asks for no notice. The texts of their licences and notices are in",
         " /usr/share/doc/amtsbote/THIRD-PARTY.gz, the bill of materials in /usr/share/doc/amtsbote/sbom.cdx.json.",
         "",
         "Files: *",

@@ -9,6 +9,7 @@ pub mod crash;
 pub mod error;
 pub mod fairness;
 pub mod gateway;
+mod keys;
 mod shared;
 pub mod simulate;
 pub mod sync;

@@ -221,6 +221,13 @@ def broken_configuration(root, package):
     verify("install ok installed" in root.run("dpkg-query", "-W", "-f", "${Status}", "amtsbote"), "the package is installed")
     verify(root.try_run("systemctl", "start", "amtsbote.service").returncode != 0, "nor does the unit start it")
     root.configure(lambda text: text.replace("[listen]\nno_such_key = 1", "[listen]"))
+    aside = root.file(CONFIG + ".aside")
+    root.file(CONFIG).rename(aside)
+    root.calls()
+    root.install(package)
+    verify(not root.file(CONFIG).exists(), "one that was taken away is not put back")
+    verify(root.calls() == ["stop amtsbote.service"], "nor is it started without one; the package is installed all the same")
+    aside.rename(root.file(CONFIG))
     root.run("systemctl", "start", "amtsbote.service")
     verify(root.is_active(), "mended, it starts")
 
@@ -252,13 +259,18 @@ def restored(root, package, data, scratch, archive):
     return "backup verified; content, exchange, mailbox and evidence are as they were"
 
 
-def removed(root):
+def removed(root, package, data):
     root.run("dpkg", "--remove", "amtsbote")
     verify(not root.is_active(), "it does not run any more")
     verify(root.file(DATABASE).exists() and root.file(CONFIG).exists(), "data and configuration stay")
+    root.install(package)
+    verify(root.is_active(), "installed again, it starts again")
+    data_is_there(root, data)
     root.run("dpkg", "--purge", "amtsbote")
+    verify(not root.is_active(), "it does not run any more")
     verify(not root.file("/var/lib/amtsbote").exists() and not root.file("/etc/amtsbote").exists(), "all of it is gone")
     verify("amtsbote" not in root.file("/etc/passwd").read_text(), "so is its user")
+    verify(not list(root.file("/etc/systemd").rglob("amtsbote*")), "systemd does not know it any more")
 
 
 def told_by(options, scratch):
@@ -275,11 +287,8 @@ def told_by(options, scratch):
         steps("selftest of the new version", selftest, root)
         steps("a broken configuration is never started", broken_configuration, root, package)
         steps("the data after a restart", data_is_there, root, data)
-        if root.try_run("amtsbote", "backup", "--help").returncode == 0:
-            steps("back up, and restore on another root", restored, root, package, data, scratch, Path(options.archive))
-        else:
-            print("skipped back up, and restore on another root: this program has no `backup`", flush=True)
-        steps("remove, then purge", removed, root)
+        steps("back up, and restore on another root", restored, root, package, data, scratch, Path(options.archive))
+        steps("remove, install again, then purge", removed, root, package, data)
     finally:
         root.end()
     print("all steps hold", flush=True)

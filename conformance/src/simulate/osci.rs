@@ -11,15 +11,12 @@ use openssl::bn::BigNum;
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
 use openssl::x509::extension::{BasicConstraints, KeyUsage};
 use openssl::x509::{X509, X509Name};
 
-use crate::Error;
 use crate::gateway::{ABSENT_KEY, COUNTY_KEY, Engine, Gateway, TOWN_KEY, free_port};
+use crate::{Error, keys};
 
-/// Bits of the keys, as the field demands them since 2024.
-const BITS: u32 = 3_072;
 /// Days that the certificates are valid.
 const DAYS: u32 = 2;
 /// Who has a key pair for encryption and one for signing.
@@ -87,12 +84,12 @@ fn intermediary() -> String {
 /// A certification authority with a certificate for each key pair. Everybody gets all certificates, and the keys that are theirs:
 /// the first folder the county's, the second the others.
 fn make_keys(gateways: &[&Gateway; 2]) -> Result<Result<(), Error>, ErrorStack> {
-    let root = key()?;
+    let root = keys::usual()?;
     let ca = certificate("ca", 1, &root, None)?;
     let mut files = vec![("ca.cer".to_owned(), ca.to_pem()?, [true, true])];
     let pairs = OWNERS.iter().flat_map(|owner| [(*owner, "cipher"), (*owner, "signature")]);
     for (serial, (owner, kind)) in (2..).zip(pairs) {
-        let own = key()?;
+        let own = keys::usual()?;
         let certificate = certificate(&format!("{owner}_{kind}"), serial, &own, Some((&ca, &root)))?;
         let mut pem = own.private_key_to_pem_pkcs8()?;
         pem.extend(certificate.to_pem()?);
@@ -104,10 +101,6 @@ fn make_keys(gateways: &[&Gateway; 2]) -> Result<Result<(), Error>, ErrorStack> 
         gateways.iter().zip(whose).filter(|(_, is_theirs)| **is_theirs).map(move |(at, _)| (at, name, bytes))
     });
     Ok(kept.try_for_each(|(at, name, bytes)| keep(&at.folder().join(name), bytes)))
-}
-
-fn key() -> Result<PKey<Private>, ErrorStack> {
-    PKey::from_rsa(Rsa::generate(BITS)?)
 }
 
 /// A certificate for a key; without an issuer, that of a certification authority.

@@ -10,16 +10,14 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName};
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
 use super::failed;
-use crate::Error;
+use crate::{Error, keys};
 
 /// Password of the key files; who may read them may read it, too.
 const PIN: &str = "nur-zum-Messen";
-const BITS: u32 = 3072;
 const DAYS: u32 = 30;
 
 /// A key and its certificate.
@@ -111,7 +109,7 @@ impl Pair {
 }
 
 fn begin(name: &str) -> Result<(PKey<Private>, X509Builder), ErrorStack> {
-    let key = PKey::from_rsa(Rsa::generate(BITS)?)?;
+    let key = keys::usual()?;
     let mut serial = BigNum::new()?;
     serial.rand(127, MsbOption::MAYBE_ZERO, false)?;
     let mut builder = X509::builder()?;

@@ -16,7 +16,7 @@ use openssl::sign::{RsaPssSaltlen, Signer, Verifier};
 use openssl::symm::{Cipher, Crypter, Mode};
 use serde_json::{Map, Value, json};
 
-use crate::Error;
+use crate::{Error, keys};
 
 /// Bytes that are encrypted at once: a multiple of three.
 const PIECE: usize = 48 * 1024;
@@ -56,12 +56,12 @@ impl std::fmt::Debug for Key {
 }
 
 impl Key {
-    /// A new one. It takes about a second.
+    /// A new one.
     ///
     /// # Errors
     /// If OpenSSL cannot make one.
     pub fn generate(kid: &str, usage: Use) -> Result<Self, Error> {
-        let pair = Rsa::generate(4096).and_then(PKey::from_rsa).map_err(failed)?;
+        let pair = keys::large().map_err(failed)?;
         Ok(Key { kid: kid.to_owned(), usage, pair })
     }
 

@@ -97,15 +97,14 @@ pub struct Service {
     serving: JoinHandle<()>,
 }
 
-/// The keys of the delivery service and of the Self-Service-Portal: made once, since it takes a while.
+/// The keys of the delivery service and of the Self-Service-Portal: the same for all of a process.
 fn keys() -> Result<&'static (Key, Key), Error> {
     static KEYS: OnceLock<(Key, Key)> = OnceLock::new();
     if let Some(keys) = KEYS.get() {
         return Ok(keys);
     }
-    let service = std::thread::spawn(|| Key::generate("simulator-zustelldienst", Use::Signing));
+    let service = Key::generate("simulator-zustelldienst", Use::Signing)?;
     let portal = Key::generate("simulator-self-service-portal", Use::Signing)?;
-    let service = service.join().map_err(|_| Error::Unverified("no key could be made".into()))??;
     Ok(KEYS.get_or_init(|| (service, portal)))
 }
 

@@ -6,15 +6,13 @@ use openssl::bn::BigNum;
 use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
 use openssl::nid::Nid;
-use openssl::pkey::PKey;
-use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509NameBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::jose::{Key, Use, encrypted, unverified};
 use super::{Destination, SENDER, SUBSCRIBER, Service, new_id};
-use crate::Error;
+use crate::{Error, keys};
 
 /// Where the version of metadata is said that everybody writes now.
 const METADATA: &str = "https://schema.fitko.de/fit-connect/metadata/2.1.0/metadata.schema.json";
@@ -34,9 +32,8 @@ impl Keys {
     /// # Errors
     /// If OpenSSL cannot make them.
     pub fn generate() -> Result<Self, Error> {
-        let other = std::thread::spawn(|| Key::generate("simulator-signatur", Use::Signing));
+        let signing = Key::generate("simulator-signatur", Use::Signing)?;
         let encryption = Key::generate("simulator-verschluesselung", Use::Encryption)?;
-        let signing = other.join().map_err(|_| Error::Unverified("no key could be made".into()))??;
         Ok(Keys { signing, encryption })
     }
 
@@ -177,7 +174,7 @@ fn refused(what: &str, status: u16) -> Result<(), Error> {
 /// If OpenSSL cannot make them.
 pub fn author(common_name: &str) -> Result<String, Error> {
     let made = || -> Result<Vec<u8>, ErrorStack> {
-        let key = Rsa::generate(3072).and_then(PKey::from_rsa)?;
+        let key = keys::usual()?;
         let mut name = X509NameBuilder::new()?;
         name.append_entry_by_nid(Nid::COMMONNAME, common_name)?;
         let name = name.build();
