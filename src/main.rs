@@ -14,6 +14,7 @@ mod registry;
 mod reload;
 mod selftest;
 mod serve;
+mod traces;
 mod watch;
 
 use std::future::Future;
@@ -24,8 +25,9 @@ use cli::{
     RetentionCommand,
 };
 use commands::OnStore;
-use config::{Config, LogFormat, LogLevel};
+use config::{Config, LogLevel};
 use error::Error;
+use traces::Traces;
 
 /// Threads that may block, for commands: none of them serves many at once.
 const BLOCKING_THREADS: usize = 512;
@@ -45,8 +47,9 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Serve => {
             let config = load()?;
-            config.log.start();
-            wait_in(serve::threads(&config), serve::serve(config, &cli.config)).map(|()| ExitCode::SUCCESS)
+            let traces = Traces::start(&config)?;
+            let threads = serve::threads(&config);
+            wait_in(threads, traces.beside(serve::serve(config, &cli.config))).map(|()| ExitCode::SUCCESS)
         }
         Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
         Command::Check { files, mapping: Some(mapping), metadata, .. } => {
@@ -107,7 +110,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             on_store(Config::load(&file)?, as_json, async |store| backup::make(store, &wanted, &file).await)
         }
         Command::Restore(wanted) => {
-            config::Log { format: LogFormat::Text, level: LogLevel::Warn }.start();
+            quietly().start();
             wait_for(backup::restore(&wanted, load()?, as_json))
         }
         Command::Key(command) => on_store(load()?, as_json, async |store| store.key(&command).await),
@@ -125,12 +128,17 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     }
 }
 
+/// How commands log that print themselves what they have to say.
+fn quietly() -> config::Log {
+    config::Log { level: LogLevel::Warn, ..config::Log::default() }
+}
+
 fn on_store(
     config: Config,
     as_json: bool,
     command: impl AsyncFnOnce(&OnStore) -> Result<ExitCode, Error>,
 ) -> Result<ExitCode, Error> {
-    config::Log { format: LogFormat::Text, level: LogLevel::Warn }.start();
+    quietly().start();
     wait_for(async {
         let store = OnStore::open(config, as_json).await?;
         let outcome = command(&store).await;

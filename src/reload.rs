@@ -95,7 +95,9 @@ fn later(old: &Config, new: &Config) -> Vec<String> {
     for key in ["connections", "slowest_rate", "patience_seconds"] {
         differing(&format!("limits.{key}"), &was["limits"][key], &is["limits"][key], &mut later);
     }
-    differing("log.format", &was["log"]["format"], &is["log"]["format"], &mut later);
+    for key in ["format", "otlp", "otlp_share"] {
+        differing(&format!("log.{key}"), &was["log"][key], &is["log"][key], &mut later);
+    }
     if old.tls.is_some() != new.tls.is_some() {
         later.push("tls".to_owned());
     }

@@ -23,7 +23,7 @@ use transport::{Fetch, Fetchers};
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::notify::Notify;
-use crate::{identities, registry};
+use crate::{identities, registry, traces};
 use config::{Config, LogFormat};
 
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
@@ -173,12 +173,13 @@ impl Faces {
             Some(issuers) => interface.with_issuers(issuers),
             None => interface,
         };
+        let trust = config.log.trust_traceparent;
         let routers = [
-            api::router(interface.clone()).merge(pages(gateway, config)?),
+            traces::around(api::router(interface.clone()).merge(pages(gateway, config)?), trust),
             api::operations_router(interface),
-            osci.clone().merge(transport::xta::router(xta)),
-            osci,
-            api::public_router(gateway.broker.clone()),
+            traces::around(osci.clone().merge(transport::xta::router(xta)), trust),
+            traces::around(osci, false),
+            traces::around(api::public_router(gateway.broker.clone()), false),
         ];
         Ok(Faces { routers, tls })
     }

@@ -214,6 +214,9 @@ fn nothing_banned_is_built() {
     let built: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     let banned: Vec<_> = BANNED.iter().filter(|name| built.contains(name)).collect();
     assert!(banned.is_empty(), "{banned:?}");
+    // Only who asks for the feature `otel` gets it.
+    let traces: Vec<_> = built.iter().filter(|name| name.contains("opentelemetry")).collect();
+    assert!(traces.is_empty(), "{traces:?}");
 }
 
 #[test]

@@ -158,7 +158,7 @@ pub use store::{Upload as UploadState, UploadQuota};
 pub use upkeep::KeysInUse;
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
 pub use way::MessageWay;
-pub use worker::{Places, Workers};
+pub use worker::{Places, TRACED, Workers};
 
 use house::House;
 

@@ -1,5 +1,6 @@
 //! The workers: they claim jobs, do them, and decide by the kind of failure alone what comes next.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -7,6 +8,7 @@ use model::{Actor, Failure, FailureKind, Finding, Message, MessageState, Scope};
 use store::{Class, Job, LANE_CAP, OperationState, Work};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::citizen::OUTSTANDING;
 use crate::figures::keep_figures;
@@ -15,6 +17,10 @@ use crate::pressure::LOOK;
 use crate::retry::{self, Next};
 use crate::stamping::keep_stamping;
 use crate::{Broker, Error, channels, exchange, follow, notes, redrive, retention, tasks};
+
+/// Target of the spans of which collectors are told: one for each request and for each job, with names of our own and ids. Where nobody
+/// wants them (most programs are built without), they are never made.
+pub const TRACED: &str = "traced-by-amtsbote";
 
 /// Lease of a job; renewed while it runs.
 const LEASE: Duration = Duration::from_secs(60);
@@ -115,7 +121,7 @@ async fn work(broker: Broker, class: Class, most: u32, mut stopped: watch::Recei
             let jobs = claim(&broker, class, free).await;
             much_waits = jobs.len() == free as usize;
             for job in jobs {
-                running.spawn(broker.clone().run(job));
+                running.spawn(broker.clone().run(class, job));
             }
         }
         // What ends here may let others begin; with a place left, so may what is enqueued.
@@ -237,37 +243,56 @@ impl Broker {
         Box::pin(async move {
             let mut done = 0;
             loop {
-                let mut jobs = self.store().claim(Class::Work, &self.parts.node, LEASE, 1).await?;
-                jobs.extend(self.store().claim(Class::Network, &self.parts.node, LEASE, 1).await?);
+                let mut jobs = vec![];
+                for class in Class::ALL {
+                    let claimed = self.store().claim(class, &self.parts.node, LEASE, 1).await?;
+                    jobs.extend(claimed.into_iter().map(|job| (class, job)));
+                }
                 if jobs.is_empty() {
                     self.seal_all().await;
                     if self.feed_hooks().await? + self.feed_channels().await == 0 {
                         return Ok(done);
                     }
                 }
-                for job in jobs {
-                    self.clone().run(job).await;
+                for (class, job) in jobs {
+                    self.clone().run(class, job).await;
                     done += 1;
                 }
             }
         })
     }
 
-    async fn run(self, job: Job) {
-        let outcome = tokio::select! {
-            outcome = self.do_job(&job) => outcome,
-            () = self.keep_lease(&job) => return,
+    async fn run(self, class: Class, job: Job) {
+        let span = tracing::info_span!(
+            target: TRACED, "job", otel.name = %format_args!("job {}", job.kind), otel.kind = "consumer",
+            otel.status_code = tracing::field::Empty, job.id = %job.id, job.kind = job.kind, job.class = class.name(),
+            job.subject = %job.subject, job.attempts = job.attempts, job.outcome = tracing::field::Empty,
+        );
+        let done = self.run_claimed(&job).instrument(span.clone()).await;
+        match done {
+            Ok(outcome) => span.record("job.outcome", outcome),
+            Err(code) => span.record("otel.status_code", "error").record("job.outcome", code.as_ref()),
         };
-        let Err(error) = outcome else { return };
+    }
+
+    /// What became of a job: in a word, or the code of its failure.
+    async fn run_claimed(&self, job: &Job) -> Result<&'static str, Cow<'static, str>> {
+        let outcome = tokio::select! {
+            outcome = self.do_job(job) => outcome,
+            () = self.keep_lease(job) => return Ok("lost"),
+        };
+        let Err(error) = outcome else { return Ok("done") };
         if error.is_conflict("job") {
             // Another worker has the job: whatever we did was not committed.
-            return;
+            return Ok("lost");
         }
         let failure = error.into_failure();
+        let code = failure.code.clone();
         tracing::warn!(job = %job.id, kind = job.kind, code = %failure.code, attempts = job.attempts, "job failed");
-        if let Err(error) = self.give_up_or_retry(&job, failure).await {
+        if let Err(error) = self.give_up_or_retry(job, failure).await {
             tracing::error!(job = %job.id, code = error.code(), "failed job could not be put back");
         }
+        Err(code)
     }
 
     async fn do_job(&self, job: &Job) -> Result<(), Error> {

@@ -90,6 +90,7 @@ impl Check<'_> {
         self.note(self.payments(config));
         self.note(self.citizen(config));
         self.note(self.watch(config));
+        self.note(self.log(&config.log));
         self.note(self.identities(config));
         if let Some((key, rule)) = config.dispatch.lack() {
             self.note(Err(self.value(&format!("dispatch.{key}"), rule)));

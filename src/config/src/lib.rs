@@ -41,7 +41,7 @@ pub use crate::citizen::{Barrier, Citizen, CitizenService};
 pub use crate::dvdv::{Dvdv, DvdvService};
 pub use crate::hours::ServiceHours;
 pub use crate::identities::{OAuth, OAuthClient, Oidc, OidcLink, OidcRole, signing, within};
-pub use crate::log::{Log, LogFormat, LogLevel};
+pub use crate::log::{Listener, Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
 pub use crate::payments::*;

@@ -51,6 +51,19 @@ fn the_example_names_every_key() {
 }
 
 #[test]
+fn a_collector_is_taken_by_a_program_that_can_tell_it_something() {
+    let text = with("otlp_share = 1.0", "otlp = \"http://127.0.0.1:4318\"");
+    if cfg!(feature = "otel") {
+        let config = Config::parse(&text, Path::new("/")).unwrap();
+        assert_eq!(config.log.otlp.as_deref(), Some("http://127.0.0.1:4318"));
+        return;
+    }
+    let error = refused(&text);
+    assert_eq!((error.code(), error.place().unwrap().key.as_str()), ("config.value", "log.otlp"));
+    assert!(error.place().unwrap().line > 0 && error.to_string().contains("cargo feature otel"), "{error}");
+}
+
+#[test]
 fn the_defaults_are_those_that_the_example_shows() {
     let example = Config::parse(EXAMPLE, Path::new("/")).unwrap();
     let optional = ["[listen]", "[limits]", "[evidence]", "[policy]", "[people]", "[log]"];
@@ -165,6 +178,8 @@ fn what_is_wrong_is_refused_by_code_line_and_key() {
             "config.value",
             "evidence.stamp_every_minutes",
         ),
+        ("otlp_share = 1.0", "otlp_share = 1.5", "config.value", "log.otlp_share"),
+        ("otlp_share = 1.0", "otlp = \"http://otel.kreis.example\"", "config.value", "log.otlp"),
         ("tolerate_hours = 48", "tolerate_hours = 9_000", "config.value", "evidence.tolerate_hours"),
         ("stop_intake = false", "stop_intake = true", "config.value", "evidence.stop_intake"),
         ("stop_intake = false", "tsa_url = \"https://tsa.example\"", "config.value", "evidence.tsa_url"),
