@@ -272,10 +272,6 @@ fn problems_of(route: &Route) -> Vec<u16> {
         // What an approval is about says which right it needs.
         Needs::Token | Needs::Right(_) => all.extend([401, 403]),
     }
-    // Which right is needed depends on what was asked for.
-    if tag(route.path) == "approvals" {
-        all.push(403);
-    }
     // What a query names may not be there either.
     if route.path.contains('{') || route.query.is_some() {
         all.push(404);
