@@ -3,9 +3,9 @@
 //! only where the configuration says so; `tracestate` holds words of others and is not read.
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderMap;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use broker::TRACED;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
@@ -20,10 +20,10 @@ const TRACEPARENT: &str = "traceparent";
 
 /// The router with a span around each of its requests; `trust` says whether those who call may say which trace it belongs to.
 pub(crate) fn around(router: Router, trust: bool) -> Router {
-    router.layer(from_fn(async move |request: Request, next: Next| traced(request, next, trust).await))
+    router.layer(from_fn_with_state(trust, traced))
 }
 
-async fn traced(request: Request, next: Next, trust: bool) -> Response {
+async fn traced(State(trust): State<bool>, request: Request, next: Next) -> Response {
     let method = known(request.method().as_str());
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
     let span = tracing::info_span!(

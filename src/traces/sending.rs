@@ -1,4 +1,4 @@
-//! Spans on their way to the collector: OTLP 1 over HTTP, binary protobuf (OpenTelemetry Protocol, "OTLP/HTTP"). Nobody ever waits for it: what
+//! Spans on their way to the collector: OTLP 1 over HTTP, binary protobuf (OpenTelemetry Protocol, "OTLP/HTTP"). Nobody waits for it: what
 //! ends is put into a queue of fixed length, or counted as dropped if that is full or the collector does not take it. A batch is sent once.
 
 use std::future::Future;
