@@ -202,6 +202,10 @@ async fn a_system_and_a_person_come_by_a_real_provider() {
     let answer = erika.go(&back, None).await;
     let location = answer.headers()[LOCATION].to_str().unwrap().to_owned();
     assert!(location.starts_with("/console/"), "{location}");
+    // The start page leads on to what concerns her.
+    let start = erika.go(&format!("{ORIGIN}{location}"), None).await;
+    let location = start.headers()[LOCATION].to_str().unwrap().to_owned();
+    assert!(location.starts_with("/console/desk"), "{location}");
     let first = erika.go(&format!("{ORIGIN}{location}"), None).await;
     assert_eq!(first.status(), 200);
     let first = first.text().await.unwrap();

@@ -74,8 +74,10 @@ impl Problem {
     }
 
     /// A query parameter that the route does not take, or not with this value.
+    /// A name that no document can hold is not repeated.
     pub(crate) fn invalid_query(parameter: &str) -> Self {
-        Problem { parameter: Some(parameter.to_owned()), ..Problem::bad("api.invalid-query") }
+        let parameter = Some(parameter).filter(|name| pages::is_plain(name));
+        Problem { parameter: parameter.map(str::to_owned), ..Problem::bad("api.invalid-query") }
     }
 
     /// A header field with a value outside its rules.

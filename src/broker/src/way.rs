@@ -33,7 +33,7 @@ impl Broker {
     pub async fn message_way(&self, caller: &Caller, id: Id) -> Result<MessageWay, Error> {
         let message = self.message(caller, id).await?;
         let scope = caller.may(Action::ReadMessages)?;
-        let others = self.beside(scope, &message).await?;
+        let others = self.beside_of_hops(scope, &message).await?;
         let whole = Scope::tenant(&message.tenant);
         let mut steps = vec![];
         for one in std::iter::once(&message).chain(&others) {
@@ -49,7 +49,7 @@ impl Broker {
         Ok(MessageWay { message, others, steps })
     }
 
-    async fn beside(&self, scope: &Scope, message: &Message) -> Result<Vec<Message>, Error> {
+    async fn beside_of_hops(&self, scope: &Scope, message: &Message) -> Result<Vec<Message>, Error> {
         let page = Page::first(MOST_MESSAGES);
         let mut others = BTreeMap::new();
         if let Some(exchange) = message.exchange {

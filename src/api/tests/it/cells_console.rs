@@ -174,7 +174,8 @@ impl<'a> Pages<'a> {
         let fields = FIELDS.iter().copied();
         let fields = fields.chain(ids.iter().map(|(name, id)| (name.as_str(), id.as_str())));
         let (kind, body) = match file {
-            true => ("multipart/form-data; boundary=xyz", multipart(fields)),
+            // A form with a file has no more fields than that.
+            true => ("multipart/form-data; boundary=xyz", multipart(fields.take(20))),
             false => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
                 ("application/x-www-form-urlencoded", form.extend_pairs(fields).finish())

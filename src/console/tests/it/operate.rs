@@ -112,14 +112,16 @@ async fn a_stuck_message_is_found_and_resent_with_a_note_that_the_audit_log_show
     }
     let page = text(&bed.see("operator", &format!("/messages/{id}?lang=en")).await.is(200));
     assert!(page.contains("erst &lt;b&gt;ansehen&lt;/b&gt;") && page.contains("Try again"), "{page}");
-    bed.send("operator", &format!("/messages/{id}/resend"), &[("note", "noch einmal")]).await.is(303);
+    bed.send("operator", &format!("/messages/{id}/resend"), &[("note", "Leitung steht wieder")])
+        .await
+        .is(303);
     assert_eq!(state(&bed, id).await, "accepted");
     let log = text(&bed.see("operator", "/audit").await.is(200));
-    assert!(log.contains("noch einmal") && log.contains("noch einmal versucht"), "{log}");
+    assert!(log.contains("Leitung steht wieder") && log.contains("noch einmal versucht"), "{log}");
     let log = text(&bed.see("auditor", &format!("/audit?kind=message.resent&subject={id}")).await.is(200));
-    assert!(log.contains("noch einmal") && !log.contains("ansehen"), "{log}");
+    assert!(log.contains("Leitung steht wieder") && !log.contains("ansehen"), "{log}");
     let log = text(&bed.see("auditor", "/audit?subject=irgendwas").await.is(200));
-    assert!(!log.contains("noch einmal"), "what is no id has no acts: {log}");
+    assert!(!log.contains("Leitung steht wieder"), "what is no id has no acts: {log}");
     bed.send("operator", &format!("/messages/{id}/return"), &[]).await.is(303);
     assert_eq!(state(&bed, id).await, "returned");
     bed.send("operator", &format!("/messages/{id}/resend"), &[]).await.is(409);
