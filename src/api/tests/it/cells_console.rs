@@ -266,7 +266,13 @@ impl<'a> Pages<'a> {
                     _ if route.path.starts_with("/approvals") && route.needs == Needs::Visit => {
                         !of_approval(who.role, true, route.method.as_str(), route.path).contains(&status)
                     }
+                    // Whoever mends has to read what is mended.
+                    403 if route.path.ends_with("/mend") => {
+                        who.role.is_some_and(|it| it.actions().contains(&model::Action::ReadContent))
+                    }
                     403 => true,
+                    // Only PDF and pictures are shown; the document of the table holds neither.
+                    404 if route.path == "/documents/{id}/shown" => false,
                     404 => route.method == "GET" && self.is_known(route),
                     status => status >= 500 || (to.contains("/sign-in") && !route.path.contains("sign-")),
                 };
