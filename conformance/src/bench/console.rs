@@ -285,7 +285,7 @@ fn steps(is_sqlite: bool, templates: &Templates) -> Vec<String> {
         format!(
             "INSERT INTO record (id, tenant, kind, authority, unit, public_service, root, parent, place, status, \
              record_reference, version, staged_by, body) {} SELECT {own}, tenant, kind, authority, unit, public_service, \
-             {own}, parent, place, status, {reference}, version, staged_by, replace(replace(body, '{template}', {own}), 'AZ-0', {reference}) \
+             {own}, parent, place, status, {reference}, version, staged_by, replace(replace(body, '{template}', {own}), 'AZ-0', COALESCE({reference}, 'AZ-0')) \
              FROM record, n WHERE record.id = '{template}'",
             numbers(count)
         )
