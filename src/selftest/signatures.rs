@@ -19,8 +19,8 @@ use xml::{Form, Limits};
 use crate::error::Error;
 use crate::selftest::Check;
 
-const RSA: &[u8] = include_bytes!("vectors/rsa.pem");
-const BRAINPOOL: &[u8] = include_bytes!("vectors/brainpool.pem");
+const RSA: &[u8] = include_bytes!("vectors/rsa.p12");
+const BRAINPOOL: &[u8] = include_bytes!("vectors/brainpool.p12");
 /// A private JWK for RSA-OAEP-256, with the id `c`. Making one takes seconds.
 const JWK: &[u8] = include_bytes!("vectors/oaep.jwk");
 const STAMP: &[u8] = include_bytes!("vectors/stamp.tsr");
@@ -61,8 +61,8 @@ fn made(name: &'static str, check: Judge) -> Check {
 }
 
 /// A signature over bytes, and over others.
-fn raw(pem: &[u8], method: &str) -> Result<bool, Error> {
-    let (identity, policy) = (Identity::from_pem(pem, "")?, Policy::default());
+fn raw(pkcs12: &[u8], method: &str) -> Result<bool, Error> {
+    let (identity, policy) = (Identity::from_pkcs12(pkcs12, "selftest")?, Policy::default());
     let method = SignatureMethod::from_uri(method)?;
     let value = identity.sign(&policy, method, DATA)?;
     let certificate = identity.certificate();
@@ -72,7 +72,7 @@ fn raw(pem: &[u8], method: &str) -> Result<bool, Error> {
 
 /// An element that is signed by its id, within its document, and the same with another content.
 fn xml_signature() -> Result<bool, Error> {
-    let identity = Identity::from_pem(BRAINPOOL, "")?;
+    let identity = Identity::from_pkcs12(BRAINPOOL, "selftest")?;
     let form = Form::from_uri(EXCLUSIVE).ok_or(Error::Selftest("XML signature"))?;
     let document = r#"<a><b Id="b">text</b></a>"#;
     let reference = NewReference {
@@ -110,7 +110,7 @@ fn covers_an_element(document: &str, key: &Key) -> Result<bool, Error> {
 /// A content under a key that is wrapped for the holder of a certificate: it opens, and not once a bit of it is another.
 fn xml_encryption() -> Result<bool, Error> {
     let (identity, policy, cipher) =
-        (Identity::from_pem(RSA, "")?, Policy::default(), BlockCipher::Aes256Gcm);
+        (Identity::from_pkcs12(RSA, "selftest")?, Policy::default(), BlockCipher::Aes256Gcm);
     let key = ContentKey::random(cipher)?;
     let wrapped = key.wrap(&policy, identity.certificate(), OaepHash::Sha256, Receiver::Unnamed)?;
     let mut encryptor = Encryptor::new(&policy, cipher, GCM_IV_BYTES, &key, Vec::new())?;
@@ -136,7 +136,7 @@ fn xml_encryption() -> Result<bool, Error> {
 /// (CBC) and a tag (GCM) that are wrong have one code.
 fn one_answer() -> Result<bool, Error> {
     let (identity, policy, cipher) =
-        (Identity::from_pem(RSA, "")?, Policy::default(), BlockCipher::Aes256Gcm);
+        (Identity::from_pkcs12(RSA, "selftest")?, Policy::default(), BlockCipher::Aes256Gcm);
     let key = ContentKey::random(cipher)?;
     let mut wrapped = key.wrap(&policy, identity.certificate(), OaepHash::Sha256, Receiver::Unnamed)?;
     let mut codes = vec![];
