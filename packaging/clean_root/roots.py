@@ -93,10 +93,10 @@ class Root:
 
     def install(self, package):
         """As an administrator does, but without a network."""
-        shutil.copy(package, self.path / "root/amtsbote.deb")
+        shutil.copy(package, self.path / "tmp/amtsbote.deb")
         return self.run(
             "apt-get", "install", "-y", "-qq", "--no-install-recommends", "--allow-downgrades", "--reinstall",
-            "/root/amtsbote.deb",
+            "/tmp/amtsbote.deb",
         )
 
     def is_active(self):
