@@ -36,7 +36,8 @@ async fn traced(State(trust): State<bool>, request: Request, next: Next) -> Resp
     }
     let response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
-    span.record("http.response.status_code", status.as_u16());
+    // A number only as a signed one: others are told as text.
+    span.record("http.response.status_code", i64::from(status.as_u16()));
     if status.is_server_error() {
         span.record("otel.status_code", "error");
     }

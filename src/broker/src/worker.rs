@@ -266,7 +266,7 @@ impl Broker {
         let span = tracing::info_span!(
             target: TRACED, "job", otel.name = %format_args!("job {}", job.kind), otel.kind = "consumer",
             otel.status_code = tracing::field::Empty, job.id = %job.id, job.kind = job.kind, job.class = class.name(),
-            job.subject = %job.subject, job.attempts = job.attempts, job.outcome = tracing::field::Empty,
+            job.subject = %job.subject, job.attempts = i64::from(job.attempts), job.outcome = tracing::field::Empty,
         );
         let done = self.run_claimed(&job).instrument(span.clone()).await;
         match done {

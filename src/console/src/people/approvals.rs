@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::said::when;
 use crate::Console;
 use crate::form::Form;
+use crate::operate::ask::PathId;
 use crate::page::{self, Look};
 use crate::route::{Needs, Route};
 use crate::visit::Visit;
@@ -128,10 +129,9 @@ async fn show(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     Query(asked): Query<Asked>,
 ) -> Response {
-    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     let (approval, reason) = match console.broker.approval(&visit.caller, id).await {
         Ok(found) => found,
         Err(error) => return page::failed(&look, &error),
@@ -223,10 +223,9 @@ async fn agree(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     _: Form,
 ) -> Response {
-    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     decided(&look, console.broker.agree_to(&visit.caller, id).await, "agreed")
 }
 
@@ -234,10 +233,9 @@ async fn refuse(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     _: Form,
 ) -> Response {
-    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     decided(&look, console.broker.turn_down(&visit.caller, id).await, "refused")
 }
 
@@ -245,10 +243,9 @@ async fn withdraw(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     _: Form,
 ) -> Response {
-    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     decided(&look, console.broker.withdraw_asked(&visit.caller, id).await, "withdrawn")
 }
 
@@ -296,9 +293,8 @@ async fn content(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Response {
-    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     let released = match console.broker.released_content(&visit.caller, id).await {
         Ok(released) => released,
         Err(error) => return page::failed(&look, &error),
