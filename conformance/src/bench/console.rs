@@ -284,8 +284,8 @@ fn steps(is_sqlite: bool, templates: &Templates) -> Vec<String> {
     let record = |template: &str, count: u32, own: &str, reference: &str| {
         format!(
             "INSERT INTO record (id, tenant, kind, authority, unit, public_service, root, parent, place, status, \
-             record_reference, version, staged_by, body) {} SELECT {own}, tenant, kind, authority, unit, public_service, \
-             {own}, parent, place, status, {reference}, version, staged_by, replace(replace(body, '{template}', {own}), 'AZ-0', COALESCE({reference}, 'AZ-0')) \
+             record_reference, version, staged_by, urgency, pile, assignee, body) {} SELECT {own}, tenant, kind, authority, unit, public_service, \
+             {own}, parent, place, status, {reference}, version, staged_by, urgency, pile, assignee, replace(replace(body, '{template}', {own}), 'AZ-0', COALESCE({reference}, 'AZ-0')) \
              FROM record, n WHERE record.id = '{template}'",
             numbers(count)
         )

@@ -1,11 +1,13 @@
 //! What clerks ask for beyond single records: what waits on their desks, cases by any of their names, and what happened to a case, the
 //! latest first. Everything within the caller's scope.
 
-use model::activity::{Task, TaskStatus};
+use std::collections::BTreeMap;
+
+use model::activity::{Pile, Task};
 use model::payment::Booking;
 use model::rights::Action;
 use model::{Caller, Event, Id, Record, RecordKind, Scope, phone};
-use store::{Page, RecordFilter, TimelineOf};
+use store::{DeskFilter, RecordFilter, TimelineOf};
 
 use crate::{Broker, Error};
 
@@ -14,69 +16,32 @@ const HOME: &str = "49";
 /// Bookings of one claim that are shown.
 const BOOKINGS: u32 = 200;
 
-/// Which desk; what is absent does not filter.
-#[derive(Debug, Clone, Default)]
-pub struct DeskFilter {
-    /// Of this unit.
-    pub unit: Option<String>,
-    /// Of tasks that were taken: those that this user has.
-    pub taken_by: Option<String>,
-}
-
 /// What waits on a desk.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Desk {
+    /// How many open tasks lie on each pile; piles without any are absent.
+    pub counts: BTreeMap<Pile, u64>,
     /// Open tasks: what is overdue first, then by the time they are due, then the oldest.
     pub tasks: Vec<Task>,
-    /// Whether there are more than were looked at.
-    pub more: bool,
 }
 
 impl Broker {
-    /// What waits for a human on the desks of the caller's units: everything that does is a task.
+    /// What waits for a human on the desks of the caller's units: everything that does is a task. Of the tasks, of one pile or of all, come
+    /// `limit` behind the first `skipped`.
     ///
     /// # Errors
     /// If the caller may not work on tasks.
-    pub async fn desk(&self, caller: &Caller, filter: &DeskFilter) -> Result<Desk, Error> {
-        let scope = caller.may(Action::WorkTasks)?;
-        let states: &[TaskStatus] = match filter.taken_by {
-            Some(_) => &[TaskStatus::Assigned],
-            None => &[TaskStatus::Open, TaskStatus::Assigned],
-        };
-        let mut desk = Desk::default();
-        for state in states {
-            self.lay_out(&mut desk, scope, filter, *state).await?;
-        }
-        desk.tasks.sort_by_key(|task| {
-            let far = task.due.is_none();
-            (task.overdue.is_none(), far, task.due, task.meta.created_at)
-        });
-        Ok(desk)
-    }
-
-    async fn lay_out(
+    pub async fn desk(
         &self,
-        desk: &mut Desk,
-        scope: &Scope,
+        caller: &Caller,
         filter: &DeskFilter,
-        state: TaskStatus,
-    ) -> Result<(), Error> {
-        let wanted = RecordFilter {
-            status: Some(state.name().to_owned()),
-            owner_unit: filter.unit.clone(),
-            ..RecordFilter::of(RecordKind::Task)
-        };
-        let listed = self.store().records(scope, &wanted, &Page::first(Page::MOST)).await?;
-        desk.more |= listed.next.is_some();
-        for record in listed.items {
-            match record {
-                Record::Task(task) if filter.taken_by.is_none() || task.assignee == filter.taken_by => {
-                    desk.tasks.push(task);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        pile: Option<Pile>,
+        (skipped, limit): (u32, u32),
+    ) -> Result<Desk, Error> {
+        let scope = caller.may(Action::WorkTasks)?;
+        let counts = self.store().desk_counts(scope, filter).await?;
+        let tasks = self.store().desk_tasks(scope, filter, pile, (skipped, limit)).await?;
+        Ok(Desk { counts, tasks })
     }
 
     /// At most `limit` records of a kind within the caller's scope, the newest first, behind the last one of the page before.

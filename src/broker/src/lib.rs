@@ -105,7 +105,7 @@ pub use citizen::{
     Wanting,
 };
 pub use content::Upload;
-pub use desk::{Desk, DeskFilter};
+pub use desk::Desk;
 pub use erasure::Erasure;
 pub use error::Error;
 pub use exchange::{NewExchange, Opening, StepDone};
@@ -149,9 +149,9 @@ pub use store::{
     RelayPiece, RelayQuota, RelayStage, RelayWhole, StoredPayload, WholeQuota,
 };
 pub use store::{
-    Breaker, BreakerState, ChainFinding, ChainReport, ClarificationFilter, Class, Delivery, InboxEntry,
-    InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent,
-    Stats, Subscription, Terms, TokenRow,
+    Breaker, BreakerState, ChainFinding, ChainReport, ClarificationFilter, Class, Delivery, DeskFilter,
+    InboxEntry, InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter,
+    SealedEvent, Stats, Subscription, Terms, TokenRow,
 };
 pub use store::{RetentionKept, RetentionRun};
 pub use store::{Upload as UploadState, UploadQuota};

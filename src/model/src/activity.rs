@@ -100,6 +100,42 @@ impl TaskStatus {
     }
 }
 
+/// What a task on a desk is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pile {
+    /// A message that waits to be clarified (Klärungsfall).
+    Clarification,
+    /// A letter or call that came in.
+    Post,
+    /// A payment.
+    Money,
+    /// A hand-over to a system of the house that could not be made.
+    Delivery,
+    /// Anything else.
+    Other,
+}
+
+impl Pile {
+    /// All, in the order in which desks show them.
+    pub const ALL: [Pile; 5] = [Pile::Clarification, Pile::Post, Pile::Money, Pile::Delivery, Pile::Other];
+
+    /// Name in addresses, and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pile::Clarification => "clarification",
+            Pile::Post => "post",
+            Pile::Money => "money",
+            Pile::Delivery => "delivery",
+            Pile::Other => "task",
+        }
+    }
+
+    /// The pile of this name.
+    pub fn named(name: &str) -> Option<Pile> {
+        Pile::ALL.into_iter().find(|pile| pile.name() == name)
+    }
+}
+
 /// A contact with somebody (Vorsprache, Anruf, Schreiben), or a piece of post that came in (Sendung).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,9 +1,9 @@
 //! Tasks and dispatches as they begin: open, with what each must have. Whatever else there is to say of one stands beside it:
 //! `Task { due, ..Task::new(…) }`.
 
-use crate::Id;
-use crate::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus, Task, TaskStatus};
+use crate::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus, Pile, Task, TaskStatus};
 use crate::record::Meta;
+use crate::{Id, Timestamp};
 
 impl Task {
     /// An open task, about nothing yet and for nobody in particular.
@@ -24,6 +24,22 @@ impl Task {
             status: TaskStatus::Open,
             result: None,
         }
+    }
+
+    /// The pile that it lies on, by itself: which tasks are of hand-overs only the store knows.
+    pub fn pile(&self) -> Pile {
+        match self.kind.as_str() {
+            "clarification" if self.message_id.is_some() => Pile::Clarification,
+            "letter" | "forwarded" | "call-back" if self.case_id.is_some() => Pile::Post,
+            _ if self.payment_id.is_some() => Pile::Money,
+            _ => Pile::Other,
+        }
+    }
+
+    /// A text by whose order desks are sorted: what is overdue first, then by the time it is due, then what never is.
+    pub fn urgency(&self) -> String {
+        let far = Timestamp::from_micros(i64::MAX);
+        format!("{}{}", u8::from(self.overdue.is_none()), self.due.unwrap_or(far))
     }
 }
 

@@ -1,149 +1,79 @@
-//! What administrators keep in the store: partners and tokens; and what adapters remember.
+//! What waits on desks: open tasks, the most urgent first, and how many there are of what.
 
-use model::rights::Within;
-use model::{Authority, Id, Role, Scope, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use crate::sql::{Row, Select};
+use model::activity::{Pile, Task};
+use model::{Record, Scope};
+
+use crate::records::{self, VISIBLE};
+use crate::sql::{Select, Table};
 use crate::{Error, Store};
 
-/// Somebody on the other side whom we exchange messages with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Partner {
-    /// Identifier within the tenant.
-    pub id: String,
-    /// Tenant.
-    pub tenant: String,
-    /// Authority, if it is one.
-    pub authority: Option<Authority>,
-    /// Name.
-    pub name: String,
-    /// How it is reached and what is agreed with it.
-    pub settings: Value,
-    /// Counts the changes, from 1.
-    pub version: u64,
-    /// When it changed last.
-    pub updated_at: Timestamp,
+/// Which desk; what is absent does not filter.
+#[derive(Debug, Clone, Default)]
+pub struct DeskFilter {
+    /// Of this unit.
+    pub unit: Option<String>,
+    /// Of tasks that were taken: those that this user has.
+    pub taken_by: Option<String>,
 }
 
-/// A token of the API. The token itself is kept nowhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TokenRow {
-    /// Identifier, recorded with everything that is done with the token.
-    pub id: Id,
-    /// Tenant.
-    pub tenant: String,
-    /// What it is for.
-    pub name: String,
-    /// SHA-256 of the token, lower-case hex.
-    pub hash: String,
-    /// Roles it holds.
-    pub roles: Vec<Role>,
-    /// Units it sees.
-    pub units: Within,
-    /// Public services it sees.
-    pub services: Within,
-    /// Authority it acts for.
-    pub authority: Option<Authority>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it ends by itself.
-    pub expires_at: Option<Timestamp>,
-    /// When it was revoked.
-    pub revoked_at: Option<Timestamp>,
+/// The pile of a task. A node of an earlier version, beside which this one runs for a while, names none.
+const PILE: &str = "CASE WHEN record.pile <> 'task' THEN record.pile WHEN EXISTS (SELECT 1 FROM channel_delivery \
+     WHERE channel_delivery.tenant = record.tenant AND channel_delivery.task = record.id) THEN 'delivery' ELSE 'task' END";
+
+/// Order on a desk: what is urgent, then the oldest.
+const ORDER: &str = " ORDER BY COALESCE(record.urgency, '19999'), record.id LIMIT ";
+
+fn of_desk(select: Select, scope: &Scope, filter: &DeskFilter) -> Select {
+    select
+        .sql(" FROM record WHERE ")
+        .within(scope, Table::Record)
+        .sql(" AND record.kind = 'task' AND record.status IN ('open', 'assigned')")
+        .sql(VISIBLE)
+        .and_if("record.unit =", filter.unit.as_deref())
+        .and_if("record.assignee =", filter.taken_by.as_deref())
 }
 
 impl Store {
-    /// The tenant's partners, by id. A partner belongs to no unit: the tenant alone confines.
+    /// How many open tasks lie on each pile; piles without any are absent.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn partners(&self, scope: &Scope) -> Result<Vec<Partner>, Error> {
-        let select = Select::new("SELECT body FROM partner WHERE tenant = ").bind(scope.tenant.as_str());
-        self.db().read(select.sql(" ORDER BY id")).await?.iter().map(|row| row.json(0)).collect()
-    }
-
-    /// One partner of the tenant.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn partner(&self, scope: &Scope, id: &str) -> Result<Option<Partner>, Error> {
-        let select = Select::new("SELECT body FROM partner WHERE tenant = ").bind(scope.tenant.as_str());
-        self.db().read_one(select.and("id =", id)).await?.map(|row| row.json(0)).transpose()
-    }
-
-    /// The tenant's tokens, by id, as far as they see nothing beyond the scope.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn tokens(&self, scope: &Scope) -> Result<Vec<TokenRow>, Error> {
-        let select = Select::new(TOKEN).sql("tenant = ").bind(scope.tenant.as_str()).sql(" ORDER BY id");
-        let tokens: Vec<_> = self.db().read(select).await?.iter().map(token).collect::<Result<_, Error>>()?;
-        let visible = |token: &TokenRow| {
-            lies_in(&token.units, &scope.units) && lies_in(&token.services, &scope.services)
-        };
-        Ok(tokens.into_iter().filter(visible).collect())
-    }
-
-    /// The token with this hash, if it is neither revoked nor expired.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn token_by_hash(&self, hash: &str) -> Result<Option<TokenRow>, Error> {
-        let select = Select::new(TOKEN)
-            .sql("hash = ")
-            .bind(hash)
-            .sql(" AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ")
-            .bind(self.0.clock.now())
-            .sql(")");
-        self.db().read_one(select).await?.as_ref().map(token).transpose()
-    }
-
-    /// What an adapter remembered under a key.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn adapter_state(
+    pub async fn desk_counts(
         &self,
-        tenant: &str,
-        adapter: &str,
-        key: &str,
-    ) -> Result<Option<Value>, Error> {
-        let select = Select::new("SELECT value FROM adapter_state WHERE tenant = ")
-            .bind(tenant)
-            .and("adapter =", adapter)
-            .and("name =", key);
-        self.db().read_one(select).await?.map(|row| row.json(0)).transpose()
+        scope: &Scope,
+        filter: &DeskFilter,
+    ) -> Result<BTreeMap<Pile, u64>, Error> {
+        let select = of_desk(Select::new("SELECT ").sql(PILE).sql(", count(*)"), scope, filter);
+        let rows = self.db().read(select.sql(" GROUP BY 1")).await?;
+        let count = |row: &crate::sql::Row| {
+            let pile = Pile::named(&row.text(0)?).ok_or(Error::Corrupt { what: "pile of a task" })?;
+            Ok((pile, row.number(1)?))
+        };
+        rows.iter().map(count).collect()
     }
 
-    /// Everything that an adapter remembered for a tenant, by key.
+    /// Open tasks, of one pile or of all: the most urgent first, `limit` of them behind the first `skipped`.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn adapter_states(&self, tenant: &str, adapter: &str) -> Result<Vec<(String, Value)>, Error> {
-        let select = Select::new("SELECT name, value FROM adapter_state WHERE tenant = ")
-            .bind(tenant)
-            .and("adapter =", adapter)
-            .sql(" ORDER BY name");
-        self.db().read(select).await?.iter().map(|row| Ok((row.text(0)?, row.json(1)?))).collect()
-    }
-}
-
-const TOKEN: &str = "SELECT body, revoked_at FROM token WHERE ";
-
-pub(crate) fn token(row: &Row) -> Result<TokenRow, Error> {
-    let mut token: TokenRow = row.json(0)?;
-    token.revoked_at = row.opt_time(1)?;
-    Ok(token)
-}
-
-fn lies_in(inner: &Within, outer: &Within) -> bool {
-    match (inner, outer) {
-        (_, Within::All) => true,
-        (Within::All, Within::Only(_)) => false,
-        (Within::Only(inner), Within::Only(outer)) => inner.is_subset(outer),
+    pub async fn desk_tasks(
+        &self,
+        scope: &Scope,
+        filter: &DeskFilter,
+        pile: Option<Pile>,
+        (skipped, limit): (u32, u32),
+    ) -> Result<Vec<Task>, Error> {
+        let mut select = of_desk(Select::new(records::SELECT), scope, filter);
+        if let Some(pile) = pile {
+            select = select.sql(" AND ").sql(PILE).sql(" = ").bind(pile.name());
+        }
+        let select = select.sql(ORDER).bind(limit).sql(" OFFSET ").bind(skipped);
+        let task = |row| match records::record(row)? {
+            Record::Task(task) => Ok(task),
+            _ => Err(Error::Corrupt { what: "task" }),
+        };
+        self.db().read(select).await?.iter().map(task).collect()
     }
 }

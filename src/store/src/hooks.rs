@@ -7,7 +7,7 @@ use seal::keys::KeyRing;
 use seal::webhook::Secret;
 use serde::{Deserialize, Serialize};
 
-use crate::desk::token;
+use crate::admin::token;
 use crate::sql::{Row, Select};
 use crate::{Error, Store, TokenRow};
 

@@ -13,7 +13,8 @@
 //! | [`Work`] | what can be written |
 //! | `records`, `messages`, `clarifications`, `events`, `hooks`, `inbox` | what can be read of the house's business |
 //! | `conversations`, `relay`, `pieces` | what a relay remembers: dialogs, issued ids, deliveries that wait for pick-up or come in pieces |
-//! | `queue`, `lanes`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
+//! | `queue`, `lanes`, `sealer`, `stamps`, `stats` | what workers claim |
+//! | `desk`, `admin` | what waits for people, and what administrators keep |
 //! | `payments`, `bookings`, `statement_lines` | doors of payments, what the cash system is told, what the bank tells |
 //! | `figures`, `retention` | how figures went and which alerts hold; what is deleted, and the account of it |
 //! | `channels` | what adapters are told of records, and what they call them |
@@ -26,6 +27,7 @@
 //! | [`payload`] | bytes |
 
 mod acts;
+mod admin;
 mod approvals;
 mod audit;
 pub mod backup;
@@ -80,6 +82,7 @@ use crate::sql::Select;
 use crate::unit::Unit;
 
 pub use acts::ActFilter;
+pub use admin::{Partner, TokenRow};
 pub use approvals::{Approval, ApprovalFilter};
 pub use audit::{ChainFinding, ChainReport};
 pub use bookings::{BookingFileRow, BookingFilter, BookingMade, BookingPlace};
@@ -88,7 +91,7 @@ pub use breaker::{Breaker, BreakerState, LaneFailure};
 pub use channels::{ChannelDelivery, ChannelFilter, ChannelLeft};
 pub use clarifications::{ClarificationFilter, Operation, OperationState};
 pub use conversations::{Conversation, Ticket};
-pub use desk::{Partner, TokenRow};
+pub use desk::DeskFilter;
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
 pub use figures::{AlertRow, FigureRow};

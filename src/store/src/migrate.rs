@@ -108,6 +108,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0018_retention.sql"),
         postgres: include_str!("../migrations/postgres/0018_retention.sql"),
     },
+    Migration {
+        version: 19,
+        sqlite: include_str!("../migrations/sqlite/0019_desk.sql"),
+        postgres: include_str!("../migrations/postgres/0019_desk.sql"),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS amtsbote_schema (version BIGINT NOT NULL PRIMARY KEY)";

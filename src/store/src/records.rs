@@ -61,7 +61,7 @@ impl RecordFilter {
 }
 
 /// What was staged for a message is seen once the message is revealed.
-const VISIBLE: &str = " AND (record.staged_by IS NULL OR NOT EXISTS \
+pub(crate) const VISIBLE: &str = " AND (record.staged_by IS NULL OR NOT EXISTS \
      (SELECT 1 FROM staging WHERE staging.message = record.staged_by AND staging.revealed = 0))";
 
 fn visible(columns: &'static str, scope: &Scope) -> Select {
@@ -71,7 +71,7 @@ fn visible(columns: &'static str, scope: &Scope) -> Select {
 /// Records of one name that are looked at, the newest first.
 const NAMED: i64 = 200;
 
-const SELECT: &str = "SELECT record.kind, record.body, record.id";
+pub(crate) const SELECT: &str = "SELECT record.kind, record.body, record.id";
 
 /// Records of a kind that a filter lets through.
 fn filtered(scope: &Scope, filter: &RecordFilter) -> Select {

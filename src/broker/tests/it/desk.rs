@@ -1,10 +1,11 @@
 //! What clerks ask for beyond single records, on both engines: their desk, cases by their names, what happened to a case, mended bytes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use broker::{DeskFilter, Error, Mended};
 use bytes::Bytes;
-use model::activity::Task;
+use model::activity::{Pile, Task};
 use model::command::Change;
 use model::{Caller, EventKind, Id, MessageState, Record, RecordKind, SystemClock, Timestamp, ids};
 use serde_json::{Value, json};
@@ -13,16 +14,20 @@ use crate::engines::on_every_engine;
 use crate::house::{Gateway, caller, change, create};
 
 async fn task(gateway: &Gateway, clerk: &Caller, case: Id, due: Option<Timestamp>) -> Id {
+    task_of(gateway, clerk, case, ("check", due)).await
+}
+
+async fn task_of(gateway: &Gateway, clerk: &Caller, case: Id, (kind, due): (&str, Option<Timestamp>)) -> Id {
     let record = gateway.broker.record(clerk, RecordKind::Case, case).await.unwrap();
     let mut meta = record.meta().clone();
     meta.id = ids::new_id();
-    let task = Record::Task(Task { case_id: Some(case), due, ..Task::new(meta, "check", "Prüfen") });
+    let task = Record::Task(Task { case_id: Some(case), due, ..Task::new(meta, kind, "Prüfen") });
     gateway.broker.submit(clerk, create(task), None).await.unwrap().meta().id
 }
 
 async fn on_desk(gateway: &Gateway, clerk: &Caller, filter: &DeskFilter) -> Vec<Id> {
-    let desk = gateway.broker.desk(clerk, filter).await.unwrap();
-    assert!(!desk.more);
+    let desk = gateway.broker.desk(clerk, filter, None, (0, 10)).await.unwrap();
+    assert_eq!(desk.counts.values().sum::<u64>(), desk.tasks.len() as u64);
     desk.tasks.iter().map(|task| task.meta.id).collect()
 }
 
@@ -49,6 +54,35 @@ async fn a_desk_has_the_open_tasks_of_its_units_with_what_is_due_first() {
         let mine = DeskFilter { taken_by: Some("a".into()), ..DeskFilter::default() };
         assert_eq!(on_desk(&gateway, &clerk, &mine).await, [soon]);
         assert_eq!(on_desk(&gateway, &clerk, &all).await, [over, soon, late]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_desk_counts_all_that_lies_on_it_and_shows_one_pile_page_by_page() {
+    on_every_engine(|database| async move {
+        let gateway = Gateway::on(database, std::sync::Arc::new(SystemClock)).await;
+        let clerk = caller("soest", "63");
+        let case = gateway.a_case(&clerk, "Neubau").await.meta.id;
+        let mut letters = vec![];
+        for number in 0..3 {
+            task(&gateway, &clerk, case, None).await;
+            letters.push(task_of(&gateway, &clerk, case, ("letter", None)).await);
+            let due = gateway.broker.now().plus(Duration::from_secs(3_600 * (9 - number)));
+            task(&gateway, &clerk, case, Some(due)).await;
+        }
+        let all = DeskFilter::default();
+        let desk = gateway.broker.desk(&clerk, &all, Some(Pile::Post), (1, 1)).await.unwrap();
+        assert_eq!(desk.counts, BTreeMap::from([(Pile::Post, 3), (Pile::Other, 6)]));
+        assert_eq!(desk.tasks.iter().map(|task| task.meta.id).collect::<Vec<_>>(), letters[1..2]);
+        // What is due stands before what never is, and both pages together have each once.
+        let first = gateway.broker.desk(&clerk, &all, None, (0, 5)).await.unwrap().tasks;
+        let second = gateway.broker.desk(&clerk, &all, None, (5, 5)).await.unwrap().tasks;
+        assert!(
+            first[..3].is_sorted_by_key(|task| task.due) && first[..3].iter().all(|task| task.due.is_some())
+        );
+        let ids: BTreeSet<Id> = first.iter().chain(&second).map(|task| task.meta.id).collect();
+        assert_eq!((first.len(), second.len(), ids.len()), (5, 4, 9));
     })
     .await;
 }

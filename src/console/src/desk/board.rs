@@ -1,13 +1,11 @@
 //! The desk: everything that waits for a human in the visitor's units. All of it is a task, so there is one list: what is overdue first.
 
-use std::collections::BTreeSet;
-
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{ChannelFilter, Desk, DeskFilter, Error, Page};
+use broker::{Desk, DeskFilter, Error};
 use maud::{Markup, html};
-use model::activity::{Task, TaskStatus};
+use model::activity::{Pile, Task, TaskStatus};
 use model::payment::record::ClearingReason;
 use model::{Id, Record, Timestamp};
 
@@ -17,50 +15,14 @@ use crate::Console;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
-/// Deliveries that wait for a human and are looked at.
-const DELIVERIES: u32 = 500;
-
-/// What something on the desk is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Clarification,
-    Post,
-    Money,
-    Delivery,
-    Other,
-}
-
-impl Kind {
-    const ALL: [Kind; 5] = [Kind::Clarification, Kind::Post, Kind::Money, Kind::Delivery, Kind::Other];
-
-    fn of(task: &Task, deliveries: &BTreeSet<Id>) -> Kind {
-        match task.kind.as_str() {
-            "clarification" if task.message_id.is_some() => Kind::Clarification,
-            "letter" | "forwarded" | "call-back" if task.case_id.is_some() => Kind::Post,
-            _ if task.payment_id.is_some() => Kind::Money,
-            _ if deliveries.contains(&task.meta.id) => Kind::Delivery,
-            _ => Kind::Other,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Kind::Clarification => "clarification",
-            Kind::Post => "post",
-            Kind::Money => "money",
-            Kind::Delivery => "delivery",
-            Kind::Other => "task",
-        }
-    }
-
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Kind::Clarification => ("Klärungsfälle", "Clarifications"),
-            Kind::Post => ("Post", "Post"),
-            Kind::Money => ("Zahlungen", "Payments"),
-            Kind::Delivery => ("Übergaben", "Hand-overs"),
-            Kind::Other => ("Aufgaben", "Tasks"),
-        }
+/// German and English name of a pile.
+fn words_of(pile: Pile) -> (&'static str, &'static str) {
+    match pile {
+        Pile::Clarification => ("Klärungsfälle", "Clarifications"),
+        Pile::Post => ("Post", "Post"),
+        Pile::Money => ("Zahlungen", "Payments"),
+        Pile::Delivery => ("Übergaben", "Hand-overs"),
+        Pile::Other => ("Aufgaben", "Tasks"),
     }
 }
 
@@ -94,28 +56,20 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
         unit: asked.get("unit").map(str::to_owned),
         taken_by: mine.then(|| visit.caller.actor.id.clone()),
     };
-    let desk = console.broker.desk(&visit.caller, &filter).await?;
-    let deliveries = parked(console, visit).await?;
-    let kinds: Vec<Kind> = desk.tasks.iter().map(|task| Kind::of(task, &deliveries)).collect();
-    let wanted = Kind::ALL.into_iter().find(|kind| asked.get("kind") == Some(kind.name()));
-    let from = asked.get("from").and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
-    let chosen = desk.tasks.iter().zip(&kinds).filter(|(_, kind)| wanted.is_none_or(|it| it == **kind));
-    let all: Vec<&Task> = chosen.map(|(task, _)| task).collect();
-    let next = from.saturating_add(ROWS as usize);
-    let more = (all.len() > next).then(|| next.to_string());
+    let pile = asked.get("kind").and_then(Pile::named);
+    let from = asked.get("from").and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+    let mut desk = console.broker.desk(&visit.caller, &filter, pile, (from, ROWS + 1)).await?;
+    let more = (desk.tasks.len() > ROWS as usize).then(|| from.saturating_add(ROWS).to_string());
+    desk.tasks.truncate(ROWS as usize);
     let mut rows = vec![];
-    for task in all.into_iter().skip(from).take(ROWS as usize) {
+    for task in &desk.tasks {
         rows.push((task, about(console, look, visit, task).await?));
     }
     let body = html! {
         (just_done(look, asked))
         (help(look))
-        (tiles(look, asked, &kinds, wanted))
-        (filter_form(console, look, visit, asked, mine))
-        @if desk.more { (page::alert(look.of_two(
-            "Es liegt mehr auf dem Schreibtisch, als auf einmal gezeigt wird. Wählen Sie eine Organisationseinheit.",
-            "More lies on the desk than is shown at once. Choose a unit.",
-        ))) }
+        (tiles(look, asked, &desk, pile))
+        (filter_form(console, look, visit, asked, (pile, mine)))
         @if rows.is_empty() { (page::empty(nothing(look, &desk, mine))) }
         @else { (table(console, look, visit, &rows)) }
         @if let Some(more) = more {
@@ -125,16 +79,6 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
         }
     };
     Ok(page::page(look, look.of_two("Zu entscheiden", "To decide"), &body))
-}
-
-/// Tasks of deliveries to adapters that could not be made.
-async fn parked(console: &Console, visit: &Visit) -> Result<BTreeSet<Id>, Error> {
-    let filter = ChannelFilter { parked: Some(true), ..ChannelFilter::default() };
-    match console.broker.channel_deliveries(&visit.caller, &filter, &Page::first(DELIVERIES)).await {
-        Ok(listed) => Ok(listed.items.into_iter().filter_map(|row| row.task).collect()),
-        Err(Error::Model(model::Error::Forbidden)) => Ok(BTreeSet::new()),
-        Err(error) => Err(error),
-    }
 }
 
 fn help(look: &Look) -> Markup {
@@ -150,7 +94,7 @@ fn help(look: &Look) -> Markup {
 }
 
 fn nothing<'a>(look: &'a Look, desk: &Desk, mine: bool) -> &'a str {
-    match (desk.tasks.is_empty(), mine) {
+    match (desk.counts.is_empty(), mine) {
         (true, true) => look.of_two("Sie haben nichts übernommen.", "You have taken nothing."),
         (true, false) => look.of_two(
             "Der Schreibtisch ist leer. Es wartet nichts auf Sie.",
@@ -160,22 +104,27 @@ fn nothing<'a>(look: &'a Look, desk: &Desk, mine: bool) -> &'a str {
     }
 }
 
-fn tiles(look: &Look, asked: &Asked, kinds: &[Kind], wanted: Option<Kind>) -> Markup {
+fn tiles(look: &Look, asked: &Asked, desk: &Desk, wanted: Option<Pile>) -> Markup {
     html! {
         ul.tiles.five {
-            @for kind in Kind::ALL {
-                @let count = kinds.iter().filter(|it| **it == kind).count();
-                @let words = kind.words();
-                li { a href=(look.to(&asked.with("/desk", "kind", Some(kind.name()))))
-                    aria-current=[(wanted == Some(kind)).then_some("true")] {
-                    span.figure { (count) } (look.of_two(words.0, words.1))
+            @for pile in Pile::ALL {
+                @let words = words_of(pile);
+                li { a href=(look.to(&asked.with("/desk", "kind", Some(pile.name()))))
+                    aria-current=[(wanted == Some(pile)).then_some("true")] {
+                    span.figure { (desk.counts.get(&pile).unwrap_or(&0)) } (look.of_two(words.0, words.1))
                 } }
             }
         }
     }
 }
 
-fn filter_form(console: &Console, look: &Look, visit: &Visit, asked: &Asked, mine: bool) -> Markup {
+fn filter_form(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    asked: &Asked,
+    (wanted, mine): (Option<Pile>, bool),
+) -> Markup {
     let units = own_units(console, visit);
     html! {
         form.filter method="get" action=(look.to("/desk")) {
@@ -184,9 +133,9 @@ fn filter_form(console: &Console, look: &Look, visit: &Visit, asked: &Asked, min
                 label for="kind" { (look.of_two("Art", "Kind")) }
                 select #kind name="kind" {
                     option value="" { (look.of_two("alles", "everything")) }
-                    @for kind in Kind::ALL {
-                        @let words = kind.words();
-                        option value=(kind.name()) selected[asked.get("kind") == Some(kind.name())] {
+                    @for pile in Pile::ALL {
+                        @let words = words_of(pile);
+                        option value=(pile.name()) selected[wanted == Some(pile)] {
                             (look.of_two(words.0, words.1))
                         }
                     }

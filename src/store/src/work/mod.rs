@@ -1,10 +1,10 @@
 //! A unit of work: rows and preconditions as data, built without touching the database.
 
+mod admin;
 mod approvals;
 mod cash;
 mod channels;
 mod clarifications;
-mod desk;
 mod evidence;
 mod hooks;
 mod messages;

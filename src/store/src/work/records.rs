@@ -3,6 +3,7 @@
 use model::{Id, Record};
 
 use super::Work;
+use crate::sql::Value;
 
 impl Work {
     /// Writes a record. Precondition: version 1 must be new; version n must follow the stored version n - 1.
@@ -29,6 +30,7 @@ impl Work {
             meta.version.into(),
             body.into(),
         ];
+        args.extend(place_on_desk(record));
         match staged {
             Some(message) => {
                 self.touch_staging(&meta.tenant, message);
@@ -145,22 +147,34 @@ impl Work {
     }
 }
 
+/// Urgency, pile and assignee of an open task; nothing of anything else.
+fn place_on_desk(record: &Record) -> [Value; 3] {
+    match record {
+        Record::Task(task) if task.status.is_open() => {
+            [task.urgency().into(), task.pile().name().into(), task.assignee.as_deref().into()]
+        }
+        _ => [const { Value::Text(None) }; 3],
+    }
+}
+
 /// A bar is a member `hold` of the record. Within a text quotation marks would be escaped; another member of this name only keeps more.
 const TAKE_BACK_RECORDS: &str =
     r#"DELETE FROM record WHERE staged_by = $1 AND tenant = $2 AND body NOT LIKE '%"hold":{%'"#;
 
 const INSERT_RECORD: &str = "INSERT INTO record (id, tenant, kind, authority, unit, public_service, root, parent, place, \
-     status, record_reference, version, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+     status, record_reference, version, body, urgency, pile, assignee) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
 const UPDATE_RECORD: &str = "UPDATE record SET authority = $4, unit = $5, public_service = $6, root = $7, parent = $8, \
-     place = $9, status = $10, record_reference = $11, version = $12, body = $13 \
+     place = $9, status = $10, record_reference = $11, version = $12, body = $13, urgency = $14, pile = $15, assignee = $16 \
      WHERE id = $1 AND tenant = $2 AND kind = $3 AND version = $12 - 1";
 
 const STAGE_RECORD: &str = "INSERT INTO record (id, tenant, kind, authority, unit, public_service, root, parent, place, \
-     status, record_reference, version, body, staged_by) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+     status, record_reference, version, body, urgency, pile, assignee, staged_by) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
      ON CONFLICT (id) DO UPDATE SET authority = excluded.authority, unit = excluded.unit, \
      public_service = excluded.public_service, root = excluded.root, parent = excluded.parent, \
      place = excluded.place, status = excluded.status, record_reference = excluded.record_reference, \
-     version = excluded.version, body = excluded.body \
+     version = excluded.version, body = excluded.body, \
+     urgency = excluded.urgency, pile = excluded.pile, assignee = excluded.assignee \
      WHERE record.tenant = excluded.tenant AND record.kind = excluded.kind AND record.staged_by = excluded.staged_by";

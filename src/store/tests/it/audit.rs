@@ -2,7 +2,6 @@
 
 use model::{Id, ids};
 use seal::timestamp::{self, Authorities};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use store::{ChainReport, EvidenceKey, StampRow, Work};
 
 use crate::make::{self, TENANT};
@@ -42,7 +41,7 @@ impl Chain {
         bed.store.commit(work).await.unwrap();
         let chain = Self { bed, key, authorities: tsa.authorities(), sealed, waiting };
         for table in TABLES {
-            chain.execute(&format!("CREATE TABLE saved_{table} AS SELECT * FROM {table}")).await;
+            chain.bed.execute(&format!("CREATE TABLE saved_{table} AS SELECT * FROM {table}")).await;
         }
         chain
     }
@@ -52,24 +51,10 @@ impl Chain {
         self.bed.store.check_chain(TENANT, &public, Some(&self.authorities)).await.unwrap()
     }
 
-    /// Statements past the gateway.
-    async fn execute(&self, sql: &str) {
-        let sql = AssertSqlSafe(sql.to_owned());
-        if self.bed.is_sqlite() {
-            let mut conn = SqliteConnection::connect(&self.bed.database).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
-            conn.close().await.unwrap();
-        } else {
-            let mut conn = PgConnection::connect(&self.bed.database).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
-            conn.close().await.unwrap();
-        }
-    }
-
     async fn restore(&self) {
         let restore =
             |table| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM saved_{table};");
-        self.execute(&TABLES.map(restore).concat()).await;
+        self.bed.execute(&TABLES.map(restore).concat()).await;
     }
 }
 
@@ -232,7 +217,7 @@ async fn every_manipulation_of_rows_is_found_and_named() {
     on_every_engine(|bed| async move {
         let chain = Chain::new(bed).await;
         for manipulation in manipulations(&chain) {
-            chain.execute(&manipulation.sql).await;
+            chain.bed.execute(&manipulation.sql).await;
             let report = chain.check().await;
             let is_named = report.findings.iter().any(|finding| {
                 let fits = |wanted: Option<u64>, found| wanted.is_none() || wanted == found;
@@ -278,7 +263,7 @@ async fn every_seeded_change_of_a_character_is_found_and_named() {
                 at - 1,
                 at + 1
             );
-            chain.execute(&sql).await;
+            chain.bed.execute(&sql).await;
             let report = chain.check().await;
             let named = report.findings.iter().any(|finding| {
                 finding.event == Some(number) || finding.batch == Some(batch) || finding.event_id == Some(id)
@@ -294,7 +279,7 @@ async fn every_seeded_change_of_a_character_is_found_and_named() {
 async fn events_that_went_with_their_month_are_counted_and_no_finding() {
     on_every_engine(|bed| async move {
         let chain = Chain::new(bed).await;
-        chain.execute(&format!("DELETE FROM event WHERE id <= '{}'", chain.sealed[3])).await;
+        chain.bed.execute(&format!("DELETE FROM event WHERE id <= '{}'", chain.sealed[3])).await;
         let report = chain.check().await;
         assert_eq!((report.dropped, report.findings), (4, vec![]));
     })

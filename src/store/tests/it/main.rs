@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod channels;
 mod clarifications;
+mod desk;
 mod durable;
 mod events;
 mod figures;
@@ -37,7 +38,7 @@ use std::time::Duration;
 
 use model::{Clock, Timestamp, ids};
 use seal::keys::{KeyRing, MasterKey};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use store::{Config, Store};
 use tempfile::TempDir;
 
@@ -94,6 +95,20 @@ impl Bed {
 
     pub(crate) fn payload_folder(&self) -> PathBuf {
         self.folder.path().join("payloads")
+    }
+
+    /// Statements past the gateway.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        if self.is_sqlite() {
+            let mut conn = SqliteConnection::connect(&self.database).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+            conn.close().await.unwrap();
+        } else {
+            let mut conn = PgConnection::connect(&self.database).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+            conn.close().await.unwrap();
+        }
     }
 
     /// All payload files.

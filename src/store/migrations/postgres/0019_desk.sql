@@ -1,0 +1,18 @@
+-- PostgreSQL. Where an open task lies on a desk. The same columns in ../sqlite/0019_desk.sql.
+
+ALTER TABLE record ADD COLUMN urgency  TEXT COLLATE "C";  -- of an open task: text by which what is urgent comes first
+ALTER TABLE record ADD COLUMN pile     TEXT COLLATE "C";  -- of an open task: what it is about, see model::activity::Pile
+ALTER TABLE record ADD COLUMN assignee TEXT COLLATE "C";  -- of an open task: who has taken it
+UPDATE record SET
+    urgency = CASE WHEN body::json->>'overdue' IS NULL THEN '1' ELSE '0' END
+        || COALESCE(body::json->>'due', '9999-12-31T23:59:59.999999Z'),
+    pile = CASE
+        WHEN body::json->>'kind' = 'clarification' AND body::json->>'messageId' IS NOT NULL
+            THEN 'clarification'
+        WHEN body::json->>'kind' IN ('letter', 'forwarded', 'call-back')
+            AND body::json->>'caseId' IS NOT NULL THEN 'post'
+        WHEN body::json->>'paymentId' IS NOT NULL THEN 'money'
+        ELSE 'task' END,
+    assignee = body::json->>'assignee'
+WHERE kind = 'task' AND status IN ('open', 'assigned');
+CREATE INDEX channel_delivery_task ON channel_delivery (tenant, task) WHERE task IS NOT NULL;

@@ -1,0 +1,18 @@
+-- SQLite. Where an open task lies on a desk. The same columns in ../postgres/0019_desk.sql.
+
+ALTER TABLE record ADD COLUMN urgency  TEXT;    -- of an open task: text by which what is urgent comes first
+ALTER TABLE record ADD COLUMN pile     TEXT;    -- of an open task: what it is about, see model::activity::Pile
+ALTER TABLE record ADD COLUMN assignee TEXT;    -- of an open task: who has taken it
+UPDATE record SET
+    urgency = CASE WHEN json_extract(body, '$.overdue') IS NULL THEN '1' ELSE '0' END
+        || COALESCE(json_extract(body, '$.due'), '9999-12-31T23:59:59.999999Z'),
+    pile = CASE
+        WHEN json_extract(body, '$.kind') = 'clarification' AND json_extract(body, '$.messageId') IS NOT NULL
+            THEN 'clarification'
+        WHEN json_extract(body, '$.kind') IN ('letter', 'forwarded', 'call-back')
+            AND json_extract(body, '$.caseId') IS NOT NULL THEN 'post'
+        WHEN json_extract(body, '$.paymentId') IS NOT NULL THEN 'money'
+        ELSE 'task' END,
+    assignee = json_extract(body, '$.assignee')
+WHERE kind = 'task' AND status IN ('open', 'assigned');
+CREATE INDEX channel_delivery_task ON channel_delivery (tenant, task) WHERE task IS NOT NULL;
