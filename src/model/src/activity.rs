@@ -27,6 +27,9 @@ pub struct Task {
     /// Payment it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<Id>,
+    /// Hand-over to an adapter (delivery) it is about: one that could not be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery_id: Option<Id>,
     /// Task it is about: one of another unit that is overdue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_id: Option<Id>,

@@ -14,6 +14,7 @@ impl Task {
             message_id: None,
             exchange_id: None,
             payment_id: None,
+            delivery_id: None,
             task_id: None,
             title: title.into(),
             kind: kind.into(),
@@ -26,12 +27,13 @@ impl Task {
         }
     }
 
-    /// The pile that it lies on, by itself: which tasks are of hand-overs only the store knows.
+    /// The pile that it lies on.
     pub fn pile(&self) -> Pile {
         match self.kind.as_str() {
             "clarification" if self.message_id.is_some() => Pile::Clarification,
             "letter" | "forwarded" | "call-back" if self.case_id.is_some() => Pile::Post,
             _ if self.payment_id.is_some() => Pile::Money,
+            _ if self.delivery_id.is_some() => Pile::Delivery,
             _ => Pile::Other,
         }
     }

@@ -18,9 +18,8 @@ pub struct DeskFilter {
     pub taken_by: Option<String>,
 }
 
-/// The pile of a task. A node of an earlier version, beside which this one runs for a while, names none.
-const PILE: &str = "CASE WHEN record.pile <> 'task' THEN record.pile WHEN EXISTS (SELECT 1 FROM channel_delivery \
-     WHERE channel_delivery.tenant = record.tenant AND channel_delivery.task = record.id) THEN 'delivery' ELSE 'task' END";
+/// The pile of a task; a node of an earlier version, beside which this one runs for a while, names none.
+const PILE: &str = "COALESCE(record.pile, 'task')";
 
 /// Order on a desk: what is urgent, then the oldest.
 const ORDER: &str = " ORDER BY COALESCE(record.urgency, '19999'), record.id LIMIT ";
@@ -65,11 +64,14 @@ impl Store {
         pile: Option<Pile>,
         (skipped, limit): (u32, u32),
     ) -> Result<Vec<Task>, Error> {
-        let mut select = of_desk(Select::new(records::SELECT), scope, filter);
+        // Sorted are the entries of the index; what they stand for is read of one page alone.
+        let select = Select::new(records::SELECT).sql(" FROM (");
+        let mut select = of_desk(select.sql("SELECT record.id, record.urgency"), scope, filter);
         if let Some(pile) = pile {
             select = select.sql(" AND ").sql(PILE).sql(" = ").bind(pile.name());
         }
         let select = select.sql(ORDER).bind(limit).sql(" OFFSET ").bind(skipped);
+        let select = select.sql(") AS shown JOIN record ON record.id = shown.id ORDER BY COALESCE(shown.urgency, '19999'), record.id");
         let task = |row| match records::record(row)? {
             Record::Task(task) => Ok(task),
             _ => Err(Error::Corrupt { what: "task" }),

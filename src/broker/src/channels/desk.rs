@@ -154,6 +154,7 @@ impl Broker {
         let (id, now) = (ids::new_id(), self.now());
         let task = Task {
             case_id: Some(row.root),
+            delivery_id: Some(row.id),
             ..Task::new(
                 Meta {
                     id,

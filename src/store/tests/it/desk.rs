@@ -9,9 +9,17 @@ use store::{DeskFilter, Store, Work};
 use crate::{Bed, make, on_every_engine, open};
 
 /// What the version before had not: dropped, and brought by the migration again.
-const BEFORE: &str = "DROP INDEX channel_delivery_task; ALTER TABLE record DROP COLUMN urgency; \
+const BEFORE: &str = "DROP INDEX record_desk; ALTER TABLE record DROP COLUMN urgency; \
      ALTER TABLE record DROP COLUMN pile; ALTER TABLE record DROP COLUMN assignee; \
      DELETE FROM amtsbote_schema WHERE version >= 19";
+
+/// A hand-over that could not be made, with its task; its id is that of the task.
+fn a_delivery_of(task: Id) -> String {
+    format!(
+        "INSERT INTO channel_delivery (id, tenant, adapter, unit, number, event, record_kind, record, root, whole, state, \
+         task, created_at) VALUES ('{task}', 'soest', 'dms', '63', 1, 'record.created', 'case', 'r', 'r', 0, 'parked', '{task}', 0)"
+    )
+}
 
 /// Tasks in the order in which a desk has to show them; the last one is done.
 fn tasks() -> Vec<Task> {
@@ -57,8 +65,10 @@ async fn open_tasks_that_an_earlier_version_wrote_lie_where_those_of_this_one_do
         assert_eq!(shown(&bed.store, &all).await, expected);
         bed.store.close().await;
         bed.execute(BEFORE).await;
+        bed.execute(&a_delivery_of(ids[3])).await;
         let store = open(&bed.database, bed.folder.path(), &bed.clock, &bed.keys).await.unwrap();
-        assert_eq!(shown(&store, &all).await, expected);
+        let piles = [(Pile::Clarification, 1), (Pile::Post, 1), (Pile::Money, 1), (Pile::Delivery, 1)];
+        assert_eq!(shown(&store, &all).await, (expected.0, BTreeMap::from(piles)));
         let mine = DeskFilter { taken_by: Some("a".into()), ..DeskFilter::default() };
         assert_eq!(shown(&store, &mine).await.0, ids[3..4]);
         store.close().await;
