@@ -77,6 +77,7 @@ mod stamping;
 mod standing;
 mod tasks;
 mod translate;
+mod undecided;
 mod upkeep;
 mod uploads;
 mod way;
@@ -155,6 +156,7 @@ pub use store::{
 };
 pub use store::{RetentionKept, RetentionRun};
 pub use store::{Upload as UploadState, UploadQuota};
+pub use undecided::Undecided;
 pub use upkeep::KeysInUse;
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
 pub use way::MessageWay;

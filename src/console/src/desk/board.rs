@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{ChannelFilter, Desk, DeskFilter, Error, Page};
+use broker::{ChannelFilter, Desk, DeskFilter, Error, Page, Undecided};
 use maud::{Markup, html};
 use model::activity::{Task, TaskStatus};
-use model::payment::record::ClearingReason;
 use model::{Id, Record, Timestamp};
 
 use super::parts::{Asked, ROWS, answer, due, just_done, moment, own_units, unit_filter, unit_name};
@@ -64,18 +63,20 @@ impl Kind {
     }
 }
 
-/// Where a task is decided about, if that ends it: a message, a letter that lies on the desk, a contradiction. Any other one, such as a call
-/// that was promised, is ended by whoever has done it.
-pub(super) fn decided_at(task: &Task) -> Option<String> {
-    let at = |place: &str, id: Option<Id>| id.map(|id| format!("/{place}/{id}"));
-    match task.kind.as_str() {
-        "clarification" => at("clarifications", task.message_id),
-        "letter" => at("post", task.case_id),
-        kind if ClearingReason::ALL.iter().any(|reason| reason.code() == kind) => {
-            at("payments", task.payment_id)
-        }
-        _ => None,
-    }
+/// Where a task is decided about, for as long as that is what ends it. Any other one, such as a call that was promised, is ended by whoever
+/// has done it.
+pub(super) async fn decided_at(
+    console: &Console,
+    visit: &Visit,
+    task: &Task,
+) -> Result<Option<String>, Error> {
+    let (place, id) = match console.broker.undecided(&visit.caller, task).await? {
+        Some(Undecided::Message(id)) => ("clarifications", id),
+        Some(Undecided::Letter(id)) => ("post", id),
+        Some(Undecided::Payment(id)) => ("payments", id),
+        None => return Ok(None),
+    };
+    Ok(Some(format!("/{place}/{id}")))
 }
 
 /// `GET /console/desk`.
@@ -105,7 +106,8 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
     let more = (all.len() > next).then(|| next.to_string());
     let mut rows = vec![];
     for task in all.into_iter().skip(from).take(ROWS as usize) {
-        rows.push((task, about(console, look, visit, task).await?));
+        let elsewhere = decided_at(console, visit, task).await?;
+        rows.push((task, about(console, look, visit, task).await?, elsewhere));
     }
     let body = html! {
         (just_done(look, asked))
@@ -224,7 +226,10 @@ async fn about(console: &Console, look: &Look, visit: &Visit, task: &Task) -> Re
     })
 }
 
-fn table(console: &Console, look: &Look, visit: &Visit, rows: &[(&Task, String)]) -> Markup {
+/// A task, what it is about, and where that is decided.
+type Row<'a> = (&'a Task, String, Option<String>);
+
+fn table(console: &Console, look: &Look, visit: &Visit, rows: &[Row<'_>]) -> Markup {
     let (units, now) = (own_units(console, visit), console.broker.now());
     let own = |task: &Task| format!("/tasks/{}", task.meta.id);
     html! {
@@ -237,8 +242,7 @@ fn table(console: &Console, look: &Look, visit: &Visit, rows: &[(&Task, String)]
                 @if units.len() > 1 { th scope="col" { (look.of_two("Einheit", "Unit")) } }
                 th scope="col" { (look.of_two("Bearbeitung", "Work")) }
             } }
-            tbody { @for (task, about) in rows {
-                @let elsewhere = decided_at(task);
+            tbody { @for (task, about, elsewhere) in rows {
                 tr {
                     td { a href=(look.to(elsewhere.as_ref().unwrap_or(&own(task)))) { (what(look, task)) }
                         @if !about.trim().is_empty() { br; (about) }
