@@ -35,6 +35,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use model::rights::Action;
 
+use crate::message_acts;
 use crate::nav::SECTIONS;
 use crate::page::{self, Look};
 use crate::route::{Needs, Route};
@@ -62,10 +63,10 @@ fn places() -> Vec<Route> {
         Route::act("/messages/resend", REPAIR, bulk::start),
         Route::page("/operations/{id}", READ, bulk::progress),
         Route::page("/messages/{id}", READ, message::one),
-        Route::act("/messages/{id}/resend", REPAIR, message::resend),
-        Route::act("/messages/{id}/park", REPAIR, message::park),
-        Route::act("/messages/{id}/return", REPAIR, message::give_back),
-        Route::act("/messages/{id}/forward", REPAIR, message::forward),
+        Route::act("/messages/{id}/resend", REPAIR, message_acts::resend),
+        Route::act("/messages/{id}/park", REPAIR, message_acts::park),
+        Route::act("/messages/{id}/return", REPAIR, message_acts::give_back),
+        Route::act("/messages/{id}/forward", REPAIR, message_acts::forward),
         Route::page("/partners", PARTNERS, partners::list),
         Route::page("/partners/new", MANAGE, partner::new),
         Route::act("/partners/new", MANAGE, partner::create),
