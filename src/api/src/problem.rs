@@ -179,7 +179,8 @@ impl From<model::Error> for Problem {
             | Error::Held
             | Error::NotDisposed
             | Error::SecondPerson
-            | Error::NotConfirmed => StatusCode::CONFLICT,
+            | Error::NotConfirmed
+            | Error::Undecided => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Problem::new(status, error.code())

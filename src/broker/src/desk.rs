@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use model::activity::{Pile, Task};
 use model::payment::Booking;
 use model::rights::Action;
-use model::{Caller, Event, Id, Record, RecordKind, Scope, phone};
+use model::{Caller, Event, Id, Message, Record, RecordKind, Scope, phone};
 use store::{DeskFilter, RecordFilter, TimelineOf};
 
+use crate::undecided::{Subjects, Undecided};
 use crate::{Broker, Error};
 
 /// Country of a telephone number that names none.
@@ -22,7 +23,29 @@ pub struct Desk {
     /// How many open tasks lie on each pile; piles without any are absent.
     pub counts: BTreeMap<Pile, u64>,
     /// Open tasks: what is overdue first, then by the time they are due, then the oldest.
-    pub tasks: Vec<Task>,
+    pub waiting: Vec<Waiting>,
+}
+
+/// An open task as it lies on a desk.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The task.
+    pub task: Task,
+    /// What it is about.
+    pub about: About,
+    /// What has to be decided for it to end, if it ends by that.
+    pub undecided: Option<Undecided>,
+}
+
+/// What a task is about, as far as the caller may see it.
+#[derive(Debug, Clone)]
+pub enum About {
+    /// Nothing, or what the caller may not see.
+    Nothing,
+    /// A message.
+    Message(Box<Message>),
+    /// A case, a letter.
+    Record(Box<Record>),
 }
 
 impl Broker {
@@ -41,7 +64,40 @@ impl Broker {
         let scope = caller.may(Action::WorkTasks)?;
         let counts = self.store().desk_counts(scope, filter).await?;
         let tasks = self.store().desk_tasks(scope, filter, pile, (skipped, limit)).await?;
-        Ok(Desk { counts, tasks })
+        let subjects = self.subjects(&scope.tenant, &tasks).await?;
+        let mut waiting = vec![];
+        for task in tasks {
+            let about = self.about(caller, &subjects, &task).await?;
+            waiting.push(Waiting { about, undecided: subjects.undecided(&task), task });
+        }
+        Ok(Desk { counts, waiting })
+    }
+
+    async fn about(&self, caller: &Caller, subjects: &Subjects, task: &Task) -> Result<About, Error> {
+        let covers = |action, meta: (&str, &str, Option<&str>)| {
+            caller.may(action).is_ok_and(|scope| scope.covers(meta.0, meta.1, meta.2))
+        };
+        if let Some(id) = task.message_id {
+            let known = subjects.parked.get(&id).map(|found| &found.message).filter(|it| {
+                covers(Action::ReadMessages, (&it.tenant, &it.unit, it.public_service.as_deref()))
+            });
+            let found = match known {
+                Some(known) => Some(known.clone()),
+                None => if_seen(self.message(caller, id).await)?,
+            };
+            return Ok(found.map_or(About::Nothing, |message| About::Message(Box::new(message))));
+        }
+        let Some(id) = task.case_id else { return Ok(About::Nothing) };
+        let known = subjects.records.get(&id).filter(|it| {
+            let meta = it.meta();
+            covers(Action::ReadCases, (&meta.tenant, &meta.unit, meta.public_service.as_deref()))
+        });
+        // What lies elsewhere is seen by whoever was asked about it.
+        let found = match known {
+            Some(known) => Some(known.clone()),
+            None => if_seen(self.require_visible(caller, id).await)?,
+        };
+        Ok(found.map_or(About::Nothing, |record| About::Record(Box::new(record))))
     }
 
     /// At most `limit` records of a kind within the caller's scope, the newest first, behind the last one of the page before.
@@ -148,5 +204,14 @@ impl Broker {
     ) -> Result<Vec<(Booking, Option<u64>)>, Error> {
         let record = self.record(caller, RecordKind::Claim, claim).await?;
         Ok(self.store().bookings_of_claim(&record.meta().tenant, claim, BOOKINGS).await?)
+    }
+}
+
+/// What was found, unless the caller may not see it.
+fn if_seen<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Model(model::Error::NotFound { .. } | model::Error::Forbidden)) => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -77,6 +77,7 @@ mod stamping;
 mod standing;
 mod tasks;
 mod translate;
+mod undecided;
 mod upkeep;
 mod uploads;
 mod way;
@@ -105,7 +106,7 @@ pub use citizen::{
     Wanting,
 };
 pub use content::Upload;
-pub use desk::Desk;
+pub use desk::{About, Desk, Waiting};
 pub use erasure::Erasure;
 pub use error::Error;
 pub use exchange::{NewExchange, Opening, StepDone};
@@ -155,6 +156,7 @@ pub use store::{
 };
 pub use store::{RetentionKept, RetentionRun};
 pub use store::{Upload as UploadState, UploadQuota};
+pub use undecided::Undecided;
 pub use upkeep::KeysInUse;
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
 pub use way::MessageWay;

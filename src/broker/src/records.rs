@@ -134,6 +134,7 @@ impl Broker {
         }
         let command = self.as_provided(current.as_ref(), command).await?;
         let decided = decide(current.as_ref(), &command, self.parts.rules, now)?;
+        self.check_decided(caller, current.as_ref(), &command.change).await?;
         work.put_record(&decided.record, None);
         let mut event = notes::of_record(&decided, &caller.actor, now, None);
         event.payloads = named_by(&command.change);

@@ -4,7 +4,10 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
+use broker::Once;
 use futures::StreamExt;
+use maud::{Markup, html};
+use model::{Id, ids};
 use seal::mac::is_same;
 
 use crate::Console;
@@ -50,11 +53,23 @@ impl Form {
         self.0.iter().all(|(name, value)| pages::is_plain(name) && pages::is_plain(value))
     }
 
+    /// What makes its act happen once: the key that was put into it by [`once_field`], with what it says.
+    pub(crate) fn once(&self, said: &[&str]) -> Option<Once> {
+        let key: Id = self.field("once").parse().ok()?;
+        let digest = seal::sha256(&[said.join("\n").as_bytes()]).to_string();
+        Some(Once { key: format!("form:{key}"), digest })
+    }
+
     /// Whether it carries what every form of this visit does.
     pub(crate) fn is_of(&self, look: &Look) -> bool {
         let Some(visit) = &look.visit else { return true };
         is_same(self.field("form").as_bytes(), visit.form.as_bytes())
     }
+}
+
+/// What makes an act of a form happen once, however often its button is pressed.
+pub(crate) fn once_field() -> Markup {
+    html! { input type="hidden" name="once" value=(ids::new_id()); }
 }
 
 impl FromRequest<Console> for Form {

@@ -7,6 +7,7 @@
 //! | `visit` | who calls: the session of a request, and what is refused before a page sees it |
 //! | `page`, `nav`, `form`, `file_form` | the frame of all pages, the way through them, and what is read of forms and files |
 //! | `workshop` | what lies outside of the broker: partners that are tried, schemas; long work |
+//! | `message_acts` | what people do about a message, on either part's page of it |
 //! | `operate` | operators: overview, messages, partners, packs, adapters, evidence, audit, figures |
 //! | `desk` | clerks: what waits for a human, cases and documents |
 //! | `people` | signing in, one's own account, users and their rights |
@@ -16,6 +17,7 @@
 mod desk;
 mod file_form;
 mod form;
+mod message_acts;
 mod nav;
 mod operate;
 mod page;

@@ -1,6 +1,12 @@
-//! The way through the pages: what stands in the navigation of whom.
+//! The way through the pages: what stands in the navigation of whom. A place is offered to those whom its page lets in.
 
-use model::Action;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use axum::http::Method;
+
+use crate::route::Needs;
+use crate::router::routes;
 
 /// One place of the navigation.
 pub(crate) struct Place {
@@ -8,8 +14,6 @@ pub(crate) struct Place {
     pub(crate) path: &'static str,
     pub(crate) german: &'static str,
     pub(crate) english: &'static str,
-    /// Whoever has one of these rights sees it.
-    pub(crate) rights: &'static [Action],
 }
 
 /// Places with a common heading.
@@ -19,13 +23,19 @@ pub(crate) struct Section {
     pub(crate) places: &'static [Place],
 }
 
-const fn place(
-    path: &'static str,
-    german: &'static str,
-    english: &'static str,
-    rights: &'static [Action],
-) -> Place {
-    Place { path, german, english, rights }
+const fn place(path: &'static str, german: &'static str, english: &'static str) -> Place {
+    Place { path, german, english }
+}
+
+/// What each page needs.
+static NEEDS: LazyLock<BTreeMap<&'static str, Needs>> = LazyLock::new(|| {
+    let pages = routes().into_iter().filter(|route| route.method == Method::GET);
+    pages.map(|route| (route.path, route.needs)).collect()
+});
+
+/// What the page at a path needs; `None` if there is none.
+pub(crate) fn needs(path: &str) -> Option<Needs> {
+    NEEDS.get(path).copied()
 }
 
 /// The whole navigation, in order.
@@ -34,43 +44,43 @@ pub(crate) const SECTIONS: &[Section] = &[
         german: "Schreibtisch",
         english: "Desk",
         places: &[
-            place("/desk", "Zu entscheiden", "To decide", &[Action::WorkTasks]),
-            place("/cases", "Vorgänge", "Cases", &[Action::ReadCases]),
-            place("/payments", "Zahlungen", "Payments", &[Action::WriteClaims, Action::DecideMoney]),
-            place("/post", "Post", "Post", &[Action::WorkTasks]),
-            place("/dispatches", "Versand", "Dispatches", &[Action::ReadCases]),
+            place("/desk", "Zu entscheiden", "To decide"),
+            place("/cases", "Vorgänge", "Cases"),
+            place("/payments", "Zahlungen", "Payments"),
+            place("/post", "Post", "Post"),
+            place("/dispatches", "Versand", "Dispatches"),
         ],
     },
     Section {
         german: "Betrieb",
         english: "Operation",
         places: &[
-            place("/overview", "Überblick", "Overview", &[Action::Operate]),
-            place("/messages", "Nachrichten", "Messages", &[Action::ReadMessages]),
-            place("/partners", "Partner", "Partners", &[Action::ReadPartners]),
-            place("/adapters", "Adapter", "Adapters", &[Action::Operate]),
-            place("/schemas", "Schemapakete", "Schema packs", &[Action::Operate]),
-            place("/figures", "Kennzahlen", "Figures", &[Action::Operate]),
-            place("/alerts", "Alarme", "Alerts", &[Action::Operate]),
+            place("/overview", "Überblick", "Overview"),
+            place("/messages", "Nachrichten", "Messages"),
+            place("/partners", "Partner", "Partners"),
+            place("/adapters", "Adapter", "Adapters"),
+            place("/schemas", "Schemapakete", "Schema packs"),
+            place("/figures", "Kennzahlen", "Figures"),
+            place("/alerts", "Alarme", "Alerts"),
         ],
     },
     Section {
         german: "Nachweis",
         english: "Evidence",
         places: &[
-            place("/evidence", "Beweise", "Evidence", &[Action::ReadEvidence]),
-            place("/audit", "Protokoll", "Audit log", &[Action::ReadAudit]),
-            place("/retention", "Aufbewahrung", "Retention", &[Action::HoldRecords, Action::Erase]),
-            place("/persons", "Personen", "Persons", &[Action::ExportPersons]),
+            place("/evidence", "Beweise", "Evidence"),
+            place("/audit", "Protokoll", "Audit log"),
+            place("/retention", "Aufbewahrung", "Retention"),
+            place("/persons", "Personen", "Persons"),
         ],
     },
     Section {
         german: "Verwaltung",
         english: "Administration",
         places: &[
-            place("/approvals", "Freigaben", "Approvals", &[]),
-            place("/users", "Benutzer", "Users", &[Action::ManageUsers]),
-            place("/tokens", "Zugänge von Systemen", "Tokens", &[Action::ManageTokens]),
+            place("/approvals", "Freigaben", "Approvals"),
+            place("/users", "Benutzer", "Users"),
+            place("/tokens", "Zugänge von Systemen", "Tokens"),
         ],
     },
 ];

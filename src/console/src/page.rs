@@ -16,7 +16,7 @@ use broker::Error;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pages::{Language, Words, style_source};
 
-use crate::nav::{Place, SECTIONS, Section};
+use crate::nav::{self, Place, SECTIONS, Section};
 use crate::visit::Visit;
 use crate::{BASE, Console};
 
@@ -109,10 +109,10 @@ impl Look {
         html! { @if let Some(visit) = &self.visit { input type="hidden" name="form" value=(visit.form); } }
     }
 
-    /// Whether a place stands in the visitor's navigation.
-    pub(crate) fn sees(&self, place: &Place) -> bool {
+    /// Whether the page at a path lets the visitor in; what does not is not offered.
+    pub(crate) fn enters(&self, path: &str) -> bool {
         let Some(visit) = &self.visit else { return false };
-        place.rights.is_empty() || place.rights.iter().any(|right| visit.caller.may(*right).is_ok())
+        nav::needs(path).is_some_and(|needs| needs.lets_in(&visit.caller))
     }
 }
 
@@ -221,7 +221,7 @@ fn navigation(look: &Look) -> Markup {
 
 fn section_of(look: &Look, section: &Section) -> Markup {
     let words = look.words;
-    let places: Vec<&Place> = section.places.iter().filter(|place| look.sees(place)).collect();
+    let places: Vec<&Place> = section.places.iter().filter(|place| look.enters(place.path)).collect();
     html! {
         @if !places.is_empty() {
             p.section { (words.of(section.german, section.english)) }

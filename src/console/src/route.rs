@@ -3,7 +3,7 @@
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use model::Action;
+use model::{Action, Caller, Scope};
 
 use crate::Console;
 
@@ -18,6 +18,20 @@ pub enum Needs {
     Right(Action),
     /// Likewise, with one of these.
     AnyOf(&'static [Action]),
+    /// Whoever has signed in with a role that allows this in the whole tenant.
+    Whole(Action),
+}
+
+impl Needs {
+    /// Whether somebody who has signed in may call it.
+    pub(crate) fn lets_in(self, caller: &Caller) -> bool {
+        match self {
+            Needs::Nothing | Needs::Visit => true,
+            Needs::Right(action) => caller.may(action).is_ok(),
+            Needs::AnyOf(actions) => actions.iter().any(|action| caller.may(*action).is_ok()),
+            Needs::Whole(action) => caller.may(action).is_ok_and(Scope::is_whole),
+        }
+    }
 }
 
 /// One route.

@@ -56,10 +56,9 @@ async fn let_through(
         Err(error) => return page::failed(&look, &error),
     };
     let refused = match (&visit, needs) {
-        (_, Needs::Nothing) | (Some(_), Needs::Visit) => false,
+        (None, Needs::Nothing) => false,
         (None, _) => return visit::to_sign_in(&look, &request),
-        (Some(visit), Needs::Right(action)) => visit.caller.may(action).is_err(),
-        (Some(visit), Needs::AnyOf(actions)) => !actions.iter().any(|it| visit.caller.may(*it).is_ok()),
+        (Some(visit), needs) => !needs.lets_in(&visit.caller),
     };
     let look = Look { visit: visit.clone(), ..look };
     if refused {

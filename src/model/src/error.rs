@@ -50,6 +50,9 @@ pub enum Error {
     /// Whoever asked for the destruction may not agree to it too.
     #[error("a second person has to agree")]
     SecondPerson,
+    /// What the task is about waits for a decision, which ends the task.
+    #[error("what this task is about waits for a decision")]
+    Undecided,
     /// Classified above what the gateway may carry (Verschlusssache).
     #[error("classified content of this level is not accepted")]
     Classified,
@@ -72,6 +75,7 @@ impl Error {
             Error::Held => "model.held",
             Error::NotDisposed => "model.not-disposed",
             Error::SecondPerson => "model.second-person",
+            Error::Undecided => "model.undecided",
             Error::Classified => "model.classified",
             Error::Forbidden => "model.forbidden",
         }

@@ -1,5 +1,7 @@
 //! Reading clarifications, and operations on many messages.
 
+use std::collections::BTreeMap;
+
 use model::clarification::{Clarification, ClarificationCount, Side};
 use model::{Id, Message, Scope, Timestamp};
 use serde_json::Value;
@@ -91,6 +93,23 @@ impl Store {
     pub async fn clarification(&self, scope: &Scope, message: Id) -> Result<Option<Clarification>, Error> {
         let row = self.db().read_one(select(scope).and("message.id =", message)).await?;
         row.as_ref().map(clarification).transpose()
+    }
+
+    /// Those of these messages of a tenant that wait to be clarified, by id; at most some hundreds at once.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn clarifications_of(
+        &self,
+        tenant: &str,
+        messages: &[Id],
+    ) -> Result<BTreeMap<Id, Clarification>, Error> {
+        let mut select = select(&Scope::tenant(tenant)).sql(" AND message.id IN (NULL");
+        for id in messages {
+            select = select.sql(", ").bind(*id);
+        }
+        let rows = self.db().read(select.sql(")")).await?;
+        rows.iter().map(|row| clarification(row).map(|found| (found.message.id, found))).collect()
     }
 
     /// How many clarifications wait for which rule, the most frequent first.

@@ -137,17 +137,18 @@ impl Store {
         self.db().read_one(select).await?.as_ref().map(record).transpose()
     }
 
-    /// Those of these records of a tenant that are of this kind; at most some hundreds at once.
+    /// Those of these records of a tenant that are of this kind, or of any; at most some hundreds at once.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn records_of(
         &self,
         tenant: &str,
-        kind: RecordKind,
+        kind: Option<RecordKind>,
         ids: &[Id],
     ) -> Result<BTreeMap<Id, Record>, Error> {
-        let select = visible(SELECT, &Scope::tenant(tenant)).and("record.kind =", kind.name());
+        let select =
+            visible(SELECT, &Scope::tenant(tenant)).and_if("record.kind =", kind.map(RecordKind::name));
         let mut select = select.sql(" AND record.id IN (NULL");
         for id in ids {
             select = select.sql(", ").bind(*id);

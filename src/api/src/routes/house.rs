@@ -179,13 +179,16 @@ pub(super) fn house_routes() -> Vec<Route> {
             .takes::<tasks::Unit>()
             .gives::<Task>(200),
         Route::post("/tasks/{id}/complete", "completeTask", tasks::complete)
-            .says("Says that a task is done.")
+            .says(
+                "Says that a task is done. Refused (model.undecided) while its message, letter or payment waits for a decision, which \
+                 ends the task.",
+            )
             .needs(WorkTasks)
             .may_match()
             .takes::<tasks::Completion>()
             .gives::<Task>(200),
         Route::post("/tasks/{id}/cancel", "cancelTask", tasks::cancel)
-            .says("Says that a task is not needed any more.")
+            .says("Says that a task is not needed any more. Refused (model.undecided) as its completion is.")
             .needs(WorkTasks)
             .may_match()
             .gives::<Task>(200),

@@ -255,6 +255,7 @@ async fn every_cell_of_the_table_of_rights_is_as_it_says() {
     let mut wrong: Vec<String> =
         wrong.buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await;
     wrong.extend(pages.refused().await);
+    wrong.extend(pages.offered().await);
     let after = all_of(&table.gateway, &table.owner, &table.things).await;
     let changed: BTreeSet<&str> =
         before.iter().zip(&after).filter(|(was, is)| was != is).map(|(was, _)| was.0.as_str()).collect();

@@ -1,5 +1,6 @@
 //! The console's part of the table of rights: every page and act of `console::routes`, for every role, and nobody, at every place.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -74,6 +75,7 @@ impl Visitor {
             Needs::Nothing | Needs::Visit => true,
             Needs::Right(action) => has(&action),
             Needs::AnyOf(actions) => actions.iter().any(has),
+            Needs::Whole(action) => has(&action) && matches!(PLACES.get(self.place), Some((.., "*", "*"))),
         }
     }
 }
@@ -251,6 +253,29 @@ impl<'a> Pages<'a> {
         (!same).then(|| format!("{cell}: is not as if there were nothing"))
     }
 
+    /// Places of the navigation that are offered to somebody whom their page does not let in, or not to somebody whom it does.
+    pub(crate) async fn offered(&self) -> Vec<String> {
+        let routes = console::routes();
+        let page = |path: &str| routes.iter().find(|it| it.method == "GET" && it.path == path).unwrap();
+        let mut offered = vec![];
+        for who in Visitor::everybody() {
+            offered.push((who, places(&self.of(who, page("/account"), &[]).await)));
+        }
+        let all: BTreeSet<&String> = offered.iter().flat_map(|(_, places)| places).collect();
+        assert!(all.len() > 15, "{all:?}");
+        let mut wrong = vec![];
+        for (who, own) in &offered {
+            for path in &all {
+                let answer = self.of(*who, page(path), &[]).await;
+                if own.contains(*path) != (answer.status == 200) {
+                    let cell = format!("{:?} of {}: {path}: {}", who.role, who.place(), answer.status);
+                    wrong.push(format!("{cell}, offered: {}", own.contains(*path)));
+                }
+            }
+        }
+        wrong
+    }
+
     /// All cells in which somebody looks at his own, or does something with it; what is wrong.
     pub(crate) async fn allowed(&self) -> Vec<String> {
         let mut routes: Vec<Route> =
@@ -283,6 +308,15 @@ impl<'a> Pages<'a> {
         }
         wrong
     }
+}
+
+/// Paths of the places that stand in the navigation of a page.
+fn places(answer: &Answer) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(&answer.body);
+    let (_, rest) = text.split_once("<nav class=\"places\"").unwrap();
+    let (places, _) = rest.split_once("</nav>").unwrap();
+    let links = places.split("href=\"/console").skip(1);
+    links.map(|link| link.split(['?', '"']).next().unwrap().to_owned()).collect()
 }
 
 /// The kind of thing that a path is about.

@@ -66,6 +66,7 @@ impl Broker {
         // Decided before anything is added: what is refused leaves nothing.
         let command = &*self.as_provided(current.as_ref(), command).await?;
         let decided = model::decide(current.as_ref(), command, self.parts.rules, self.now())?;
+        self.check_decided(&caller, current.as_ref(), &command.change).await?;
         if let Some(place) = place.filter(|place| place.kind() != RecordKind::Task) {
             let mut above = self.above(place).await?;
             for above in &mut above {

@@ -36,7 +36,7 @@ const MOST_FOUND: u32 = 5;
 const PROPOSALS: usize = 10;
 
 /// Kind of the task of whoever has to say where a letter belongs.
-const TO_FILE: &str = "letter";
+pub(crate) const TO_FILE: &str = "letter";
 /// Titles of tasks.
 const FILE_TITLE: &str = "Posteingang zuordnen";
 const LOOK_TITLE: &str = "Posteingang prüfen";

@@ -39,7 +39,7 @@ pub(crate) use below::BELOW;
 pub use filing::Filing;
 pub(crate) use host::Session;
 pub(crate) use import::IMPORT;
-pub(crate) use letter::Brought;
+pub(crate) use letter::{Brought, TO_FILE};
 pub(crate) use session::RUN;
 pub use telephone::KnownNumber;
 pub(crate) use tell::{Kept, TELL};

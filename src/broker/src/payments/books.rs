@@ -12,7 +12,7 @@ use model::activity::Task;
 use model::command::{Change, Command, PaymentChange};
 use model::payment::booking::{of_claim, of_payment};
 use model::payment::claim::SHORTEST_REFERENCE;
-use model::payment::record::{Decision, MOST_WAITING};
+use model::payment::record::Decision;
 use model::payment::{Account, Booking, BookingKind, Claim, ClaimStatus, ClearingReason, Payment, Registers};
 use model::record::Meta;
 use model::{Actor, Caller, Decided, Id, Record, RecordKind, Scope, Timestamp, decide, ids};
@@ -204,45 +204,25 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// One open task says that somebody has to decide, for as long as that is so; each contradiction has its own. If somebody has ended
-    /// it by hand, what is found besides opens another.
+    /// One open task says that somebody has to decide, for as long as that is so; each contradiction has its own.
     async fn keep_task(&mut self, before: &Payment, after: &Payment) -> Result<(), Error> {
         if after.cleared.len() > before.cleared.len() {
             let result = after.cleared.last().map(|cleared| word(cleared.decision).to_owned());
-            if let (_, Some(open)) = self.clearing_task(before).await? {
-                self.change_task(open, Change::CompleteTask(result)).await?;
-            }
-        } else if before.clearing.is_some() && after.contradictions.len() == before.contradictions.len() {
+            self.change_task(clearing_task(before), Change::CompleteTask(result)).await?;
+        } else if before.clearing.is_some() {
             return Ok(());
         }
         let Some(clearing) = after.clearing else { return Ok(()) };
-        let (free, open) = self.clearing_task(after).await?;
-        if open.is_some() {
+        let id = clearing_task(after);
+        if self.known_task(id).await?.is_some() {
             return Ok(());
         }
         let claim = self.claim(after.claim_id).await?;
         let unit = self.account_of(&claim).and_then(|account| account.unit.clone());
-        let task = task(free, after, &claim, unit, clearing.reason.code(), "Zahlung klären", self.now);
+        let task = task(id, after, &claim, unit, clearing.reason.code(), "Zahlung klären", self.now);
         let record = self.create(Record::Task(task))?;
-        self.tasks.insert(free, record);
+        self.tasks.insert(id, record);
         Ok(())
-    }
-
-    /// Tasks about the contradiction that is to be decided about now: the name of the next one, and the one that is open. There are as
-    /// many as were ended by hand, and one.
-    async fn clearing_task(&mut self, payment: &Payment) -> Result<(Id, Option<Id>), Error> {
-        let first = format!("clearing:{}", payment.cleared.len());
-        for number in 0..=MOST_WAITING {
-            let name = if number == 0 { first.clone() } else { format!("{first}:{number}") };
-            let id = ids::derived_id(payment.meta.id, &name);
-            match self.known_task(id).await? {
-                None => return Ok((id, None)),
-                Some(Record::Task(task)) if task.status.is_open() => return Ok((id, Some(id))),
-                Some(_) => {}
-            }
-        }
-        // Each further one comes of a contradiction that waits, of which there are never more.
-        Err(Error::Internal)
     }
 
     async fn known_task(&self, id: Id) -> Result<Option<Record>, Error> {
@@ -252,7 +232,7 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// A task that somebody has ended by hand stays as it is.
+    /// A task that has ended stays as it is.
     async fn change_task(&mut self, id: Id, change: Change) -> Result<(), Error> {
         let known = self.known_task(id).await?;
         let Some(task) = known.filter(|it| matches!(it, Record::Task(task) if task.status.is_open())) else {
@@ -369,6 +349,11 @@ pub(super) fn task(
     let meta =
         Meta { id, root: id, unit, version: 0, created_at: now, updated_at: now, ..claim.meta.clone() };
     Task { case_id: Some(claim.case_id), payment_id: Some(payment.meta.id), ..Task::new(meta, kind, title) }
+}
+
+/// The task about the contradiction that is to be decided about now.
+fn clearing_task(payment: &Payment) -> Id {
+    ids::derived_id(payment.meta.id, &format!("clearing:{}", payment.cleared.len()))
 }
 
 fn word(decision: Decision) -> &'static str {

@@ -76,7 +76,7 @@ impl Broker {
         let payments = self.payments_of(tenant, payments).await?;
         let claims = made.iter().filter(|it| it.booking.kind == BookingKind::Claim);
         let claims: Vec<Id> = claims.map(|it| it.booking.claim_id).collect();
-        let claims = self.store().records_of(tenant, RecordKind::Claim, &claims).await?;
+        let claims = self.store().records_of(tenant, Some(RecordKind::Claim), &claims).await?;
         let today = german_day(self.now());
         for made in made {
             let booking = &made.booking;
@@ -107,7 +107,7 @@ impl Broker {
         let ids: Vec<Id> = ids.into_iter().collect();
         let mut payments = BTreeMap::new();
         for ids in ids.chunks(AT_ONCE as usize) {
-            let records = self.store().records_of(tenant, RecordKind::Payment, ids).await?;
+            let records = self.store().records_of(tenant, Some(RecordKind::Payment), ids).await?;
             let of = |(id, record): (Id, Record)| Ok((id, payment_of(record)?));
             payments.extend(records.into_iter().map(of).collect::<Result<Vec<_>, Error>>()?);
         }

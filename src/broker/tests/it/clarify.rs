@@ -3,13 +3,17 @@
 use broker::{ClarificationFilter, Error, Incoming, NewExchange, Redrive};
 use bytes::Bytes;
 use model::clarification::{Act, Side};
+use model::command::Change;
 use model::exchange::ExchangeKind;
 use model::rights::Within;
-use model::{Authority, Caller, EventKind, Id, Message, MessageState, Record, RecordKind, Role, ids};
+use model::{
+    Authority, Caller, EventKind, Id, Message, MessageState, Record, RecordKind, Role, SystemClock, ids,
+};
 use serde_json::{Value, json};
 use store::{InboxFilter, MessageFilter, Page, RecordFilter};
 
-use crate::house::{Gateway, caller, lippstadt, soest, unna};
+use crate::engines::on_every_engine;
+use crate::house::{Gateway, caller, change, lippstadt, soest, unna};
 
 fn page() -> Page {
     Page { after: None, limit: 200 }
@@ -78,6 +82,26 @@ async fn a_clarification_tells_rule_side_attempts_and_what_may_be_done() {
     assert!(gateway.broker.acts(&as_role(Role::Auditor), &found).is_empty());
     let count = gateway.broker.clarification_counts(&caller, &ClarificationFilter::default()).await.unwrap();
     assert_eq!((count.len(), count[0].count, count[0].rule.as_str()), (1, 1, "exchange.unknown-process"));
+}
+
+#[tokio::test]
+async fn nobody_ends_the_task_of_a_message_that_waits_but_whoever_decides_about_it() {
+    on_every_engine(|database| async move {
+        let gateway = Gateway::on(database, std::sync::Arc::new(SystemClock)).await;
+        let caller = caller("soest", "63");
+        let message = a_parked_message(&gateway, &caller).await;
+        let (found, _) = gateway.broker.clarification(&caller, message.id).await.unwrap();
+        let task = found.task.unwrap();
+        for end in [Change::CompleteTask(None), Change::CancelTask] {
+            let end = change(RecordKind::Task, task, end);
+            let refused = gateway.broker.submit(&caller, end, None).await.unwrap_err();
+            assert_eq!(refused.code(), "model.undecided");
+        }
+        assert_eq!(tasks(&gateway, &caller).await, ["open"]);
+        gateway.broker.return_by_hand(&caller, message.id, None, None, None).await.unwrap();
+        assert_eq!(tasks(&gateway, &caller).await, ["done"]);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use broker::{DeskFilter, Error, Mended};
+use broker::{About, DeskFilter, Error, Mended};
 use bytes::Bytes;
 use model::activity::{Pile, Task};
 use model::command::Change;
@@ -27,8 +27,8 @@ async fn task_of(gateway: &Gateway, clerk: &Caller, case: Id, (kind, due): (&str
 
 async fn on_desk(gateway: &Gateway, clerk: &Caller, filter: &DeskFilter) -> Vec<Id> {
     let desk = gateway.broker.desk(clerk, filter, None, (0, 10)).await.unwrap();
-    assert_eq!(desk.counts.values().sum::<u64>(), desk.tasks.len() as u64);
-    desk.tasks.iter().map(|task| task.meta.id).collect()
+    assert_eq!(desk.counts.values().sum::<u64>(), desk.waiting.len() as u64);
+    desk.waiting.iter().map(|it| it.task.meta.id).collect()
 }
 
 #[tokio::test]
@@ -74,10 +74,10 @@ async fn a_desk_counts_all_that_lies_on_it_and_shows_one_pile_page_by_page() {
         let all = DeskFilter::default();
         let desk = gateway.broker.desk(&clerk, &all, Some(Pile::Post), (1, 1)).await.unwrap();
         assert_eq!(desk.counts, BTreeMap::from([(Pile::Post, 3), (Pile::Other, 6)]));
-        assert_eq!(desk.tasks.iter().map(|task| task.meta.id).collect::<Vec<_>>(), letters[1..2]);
+        assert_eq!(desk.waiting.iter().map(|it| it.task.meta.id).collect::<Vec<_>>(), letters[1..2]);
         // What is due stands before what never is, and both pages together have each once.
-        let first = gateway.broker.desk(&clerk, &all, None, (0, 5)).await.unwrap().tasks;
-        let second = gateway.broker.desk(&clerk, &all, None, (5, 5)).await.unwrap().tasks;
+        let first = gateway.broker.desk(&clerk, &all, None, (0, 5)).await.unwrap().waiting;
+        let second = gateway.broker.desk(&clerk, &all, None, (5, 5)).await.unwrap().waiting;
         assert!(
             first[..3].is_sorted_by_key(|task| task.due) && first[..3].iter().all(|task| task.due.is_some())
         );

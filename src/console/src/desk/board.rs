@@ -3,14 +3,13 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{Desk, DeskFilter, Error};
+use broker::{About, Desk, DeskFilter, Error, Undecided, Waiting};
 use maud::{Markup, html};
 use model::activity::{Pile, Task, TaskStatus};
-use model::payment::record::ClearingReason;
-use model::{Id, Record, Timestamp};
+use model::{Record, Timestamp};
 
 use super::parts::{Asked, ROWS, answer, due, just_done, moment, own_units, unit_filter, unit_name};
-use super::{clarification, post, words};
+use super::{clarification, words};
 use crate::Console;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -26,18 +25,14 @@ fn words_of(pile: Pile) -> (&'static str, &'static str) {
     }
 }
 
-/// Where a task is decided about, if that ends it: a message, a letter that lies on the desk, a contradiction. Any other one, such as a call
-/// that was promised, is ended by whoever has done it.
-pub(super) fn decided_at(task: &Task) -> Option<String> {
-    let at = |place: &str, id: Option<Id>| id.map(|id| format!("/{place}/{id}"));
-    match task.kind.as_str() {
-        "clarification" => at("clarifications", task.message_id),
-        "letter" => at("post", task.case_id),
-        kind if ClearingReason::ALL.iter().any(|reason| reason.code() == kind) => {
-            at("payments", task.payment_id)
-        }
-        _ => None,
-    }
+/// Where something is decided about that a task waits for.
+pub(super) fn decided_at(undecided: Undecided) -> String {
+    let (place, id) = match undecided {
+        Undecided::Message(id) => ("clarifications", id),
+        Undecided::Letter(id) => ("post", id),
+        Undecided::Payment(id) => ("payments", id),
+    };
+    format!("/{place}/{id}")
 }
 
 /// `GET /console/desk`.
@@ -59,19 +54,15 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
     let pile = asked.get("kind").and_then(Pile::named);
     let from = asked.get("from").and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
     let mut desk = console.broker.desk(&visit.caller, &filter, pile, (from, ROWS + 1)).await?;
-    let more = (desk.tasks.len() > ROWS as usize).then(|| from.saturating_add(ROWS).to_string());
-    desk.tasks.truncate(ROWS as usize);
-    let mut rows = vec![];
-    for task in &desk.tasks {
-        rows.push((task, about(console, look, visit, task).await?));
-    }
+    let more = (desk.waiting.len() > ROWS as usize).then(|| from.saturating_add(ROWS).to_string());
+    desk.waiting.truncate(ROWS as usize);
     let body = html! {
         (just_done(look, asked))
         (help(look))
         (tiles(look, asked, &desk, pile))
         (filter_form(console, look, visit, asked, (pile, mine)))
-        @if rows.is_empty() { (page::empty(nothing(look, &desk, mine))) }
-        @else { (table(console, look, visit, &rows)) }
+        @if desk.waiting.is_empty() { (page::empty(nothing(look, &desk, mine))) }
+        @else { (table(console, look, visit, &desk.waiting)) }
         @if let Some(more) = more {
             p { a.button rel="next" href=(look.to(&asked.with("/desk", "from", Some(&more)))) {
                 (look.of_two("Weitere anzeigen", "Show more"))
@@ -156,24 +147,19 @@ fn filter_form(
     }
 }
 
-/// What a task is about, on one line, as far as the visitor may see it: by their titles alone tasks of one kind are all the same.
-async fn about(console: &Console, look: &Look, visit: &Visit, task: &Task) -> Result<String, Error> {
-    if let Some(message) = task.message_id {
-        return match console.broker.message(&visit.caller, message).await {
-            Ok(message) => Ok(clarification::name(look, &message)),
-            Err(Error::Model(model::Error::NotFound { .. } | model::Error::Forbidden)) => Ok(String::new()),
-            Err(error) => Err(error),
-        };
+/// What a task is about, on one line: by their titles alone tasks of one kind are all the same.
+fn about(look: &Look, about: &About) -> String {
+    match about {
+        About::Message(message) => clarification::name(look, message),
+        About::Record(record) => match &**record {
+            Record::Interaction(letter) => letter.subject.clone().unwrap_or_default(),
+            record => record.description().map(|it| it.title.clone()).unwrap_or_default(),
+        },
+        About::Nothing => String::new(),
     }
-    let Some(id) = task.case_id else { return Ok(String::new()) };
-    Ok(match post::seen(console, visit, id).await? {
-        Some(Record::Interaction(letter)) => letter.subject.unwrap_or_default(),
-        Some(record) => record.description().map(|it| it.title.clone()).unwrap_or_default(),
-        None => String::new(),
-    })
 }
 
-fn table(console: &Console, look: &Look, visit: &Visit, rows: &[(&Task, String)]) -> Markup {
+fn table(console: &Console, look: &Look, visit: &Visit, rows: &[Waiting]) -> Markup {
     let (units, now) = (own_units(console, visit), console.broker.now());
     let own = |task: &Task| format!("/tasks/{}", task.meta.id);
     html! {
@@ -186,8 +172,9 @@ fn table(console: &Console, look: &Look, visit: &Visit, rows: &[(&Task, String)]
                 @if units.len() > 1 { th scope="col" { (look.of_two("Einheit", "Unit")) } }
                 th scope="col" { (look.of_two("Bearbeitung", "Work")) }
             } }
-            tbody { @for (task, about) in rows {
-                @let elsewhere = decided_at(task);
+            tbody { @for Waiting { task, about: subject, undecided } in rows {
+                @let elsewhere = undecided.map(decided_at);
+                @let about = about(look, subject);
                 tr {
                     td { a href=(look.to(elsewhere.as_ref().unwrap_or(&own(task)))) { (what(look, task)) }
                         @if !about.trim().is_empty() { br; (about) }

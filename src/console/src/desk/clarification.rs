@@ -4,23 +4,23 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use broker::{DoneOrAsked, Error};
+use broker::Error;
 use maud::{Markup, html};
 use model::clarification::{Act, Attempt, Clarification, Side, leading};
 use model::message::{Direction, Finding};
 use model::rights::Action;
-use model::{Authority, Id, Message};
+use model::{Authority, Message};
 
 use super::document::download;
-use super::parts::{
-    Asked, all_units, answer, help, id, just_done, moment, once, once_field, size, unit_name,
-};
+use super::parts::{Asked, all_units, answer, help, id, just_done, moment, size, unit_name};
 use super::{line, mend, words};
 use crate::Console;
-use crate::form::Form;
+use crate::message_acts::{self, Offer};
 use crate::operate::show;
 use crate::page::{self, Look};
 use crate::visit::Visit;
+
+const PATH: &str = "/clarifications";
 
 /// Attempts that are written out.
 const ATTEMPTS: usize = 100;
@@ -33,7 +33,10 @@ pub(super) async fn show(
     Path(message): Path<String>,
     asked: Asked,
 ) -> Response {
-    let told = just_done(&look, &asked);
+    let told = match message_acts::done(&look, asked.get("done").unwrap_or_default()) {
+        Some(text) => page::done(text),
+        None => just_done(&look, &asked),
+    };
     answer(&look, try_show(&console, &look, &visit, (&message, told)).await)
 }
 
@@ -59,7 +62,7 @@ pub(super) async fn try_show(
         )))
         @match &waits {
             Some((found, _)) => (why(look, found)),
-            None => (state_of(look, visit, &message)),
+            None => { (state_of(look, &message)) (parking(console, look, visit, &message)) },
         }
         (facts(console, look, visit, &message))
         (findings(look, &message, waits.as_ref().map(|(found, _)| found.rule.as_str())))
@@ -126,10 +129,9 @@ fn place(look: &Look, finding: &Finding) -> Markup {
 }
 
 /// Where a message is that does not wait; looked at again while it is on its way.
-fn state_of(look: &Look, visit: &Visit, message: &Message) -> Markup {
+fn state_of(look: &Look, message: &Message) -> Markup {
     let moving = words::is_moving(message);
     let here = look.to(&format!("/clarifications/{}/state", message.id));
-    let path = format!("/clarifications/{}/park", message.id);
     html! {
         div.card #state hx-get=[moving.then_some(&here)] hx-trigger=[moving.then_some("every 2s")] hx-swap=[moving.then_some("outerHTML")]
             hx-headers=[moving.then_some(show::POLLING)] {
@@ -137,15 +139,15 @@ fn state_of(look: &Look, visit: &Visit, message: &Message) -> Markup {
             @if moving {
                 progress aria-label=(look.of_two("wird verarbeitet", "being processed")) {}
                 p { a.button href=(look.to(&format!("/clarifications/{}", message.id))) { (look.of_two("Neu laden", "Reload")) } }
-                @if visit.caller.may(Action::ClearMessages).is_ok() {
-                    form method="post" action=(look.to(&path)) {
-                        (look.form_token())
-                        button type="submit" { (look.of_two("Beiseitelegen", "Put aside")) }
-                    }
-                }
             }
         }
     }
+}
+
+/// What is on its way may be stopped; outside of what renews itself, since somebody writes here.
+fn parking(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Markup {
+    let may = words::is_moving(message) && visit.caller.may(Action::ClearMessages).is_ok();
+    html! { @if may { (message_acts::forms(console, look, PATH, message, &[Offer::Park])) } }
 }
 
 /// `GET /console/clarifications/{id}/state`: the state alone, for the page that looks again; of a message that waits again, the way there.
@@ -160,7 +162,7 @@ pub(super) async fn state(
         Ok(message) => {
             let href = look.to(&format!("/clarifications/{}", message.id));
             let shown = html! {
-                (state_of(&look, &visit, &message))
+                (state_of(&look, &message))
                 @if message.state == model::MessageState::Parked { p { a.button href=(href) {
                     (look.of_two("Die Nachricht wartet wieder: ansehen", "The message waits again: show"))
                 } } }
@@ -224,7 +226,9 @@ fn tried(look: &Look, attempts: &[Attempt]) -> Markup {
 
 fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) -> Markup {
     let may = console.broker.acts(&visit.caller, found);
-    let path = |act: &str| look.to(&format!("/clarifications/{}/{act}", found.message.id));
+    let offers = [(Act::Resend, Offer::Resend), (Act::Forward, Offer::Forward), (Act::Return, Offer::Return)];
+    let offers: Vec<_> =
+        offers.iter().filter(|(act, _)| may.contains(act)).map(|(_, offer)| *offer).collect();
     html! {
         section {
             h2 { (look.of_two("Was tun?", "What to do?")) }
@@ -233,69 +237,9 @@ fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) ->
                 "You may see this message, but not decide about it.",
             ))) }
             @if may.contains(&Act::Repair) { (mend::form(look, found.message.id)) }
-            @if may.contains(&Act::Resend) { details.act {
-                summary { (look.of_two("Erneut versuchen", "Try again")) }
-                p.hint { (look.of_two("So, wie sie ist: wenn inzwischen behoben ist, was im Weg war.", "As it is: if what was in the way is mended meanwhile.")) }
-                form method="post" action=(path("resend")) {
-                    (look.form_token()) (note(look, "note-resend"))
-                    button type="submit" { (look.of_two("Erneut versuchen", "Try again")) }
-                }
-            } }
-            @if may.contains(&Act::Return) { details.act {
-                summary { (look.of_two("Zurückgeben", "Return")) }
-                p.hint { (look.of_two(
-                    "Technisch, an die absendende Stelle. Das ist keine Ablehnung in der Sache. Die Notiz bleibt im Haus.",
-                    "Technically, to the sender. It is no decision on the merits. The note stays in the house.",
-                )) }
-                form method="post" action=(path("return")) {
-                    (look.form_token())
-                    fieldset {
-                        legend { (look.of_two("Grund für die absendende Stelle", "Reason told to the sender")) }
-                        @let by_hand = found.rule == "message.parked-by-hand";
-                        @if !by_hand { div.choice { input #rule-found type="radio" name="rule" value=(found.rule) checked;
-                            label for="rule-found" { (words::meaning(look, &found.rule)) } } }
-                        div.choice { input #rule-hand type="radio" name="rule" value="message.returned-by-hand" checked[by_hand];
-                            label for="rule-hand" { (words::meaning(look, "message.returned-by-hand")) } }
-                    }
-                    (note(look, "note-return"))
-                    button.grave type="submit" { (look.of_two("Zurückgeben", "Return")) }
-                }
-            } }
-            @if may.contains(&Act::Forward) { details.act {
-                summary { (look.of_two("An die zuständige Behörde weiterleiten", "Forward to the competent authority")) }
-                @if console.broker.four_eyes() { p.hint { (look.of_two(
-                    "Eine zweite Person aus dem Betrieb muss zustimmen.", "A second person, an operator, has to agree.",
-                )) } }
-                form method="post" action=(path("forward")) {
-                    (look.form_token()) (once_field())
-                    label for="to" { (look.of_two("Behörde in diesem Haus", "Authority of this house")) }
-                    select #to name="to" required {
-                        option value="" { (look.of_two("bitte wählen", "please choose")) }
-                        @for (key, name) in authorities(console, &found.message) { option value=(key) { (name) } }
-                    }
-                    @if console.broker.four_eyes() {
-                        label for="note-forward" { (look.of_two("Begründung für die zweite Person", "Reason for the second person")) }
-                        input #note-forward type="text" name="note" required maxlength=(broker::NOTE_CHARS);
-                    } @else { (note(look, "note-forward")) }
-                    button type="submit" { (look.of_two("Weiterleiten", "Forward")) }
-                }
-            } }
+            (message_acts::forms(console, look, PATH, &found.message, &offers))
         }
     }
-}
-
-/// A field for why, seen by colleagues.
-pub(super) fn note(look: &Look, id: &str) -> Markup {
-    html! {
-        label for=(id) { (look.of_two("Notiz für Kolleginnen und Kollegen (freiwillig)", "Note for colleagues (optional)")) }
-        input id=(id) type="text" name="note" maxlength=(broker::NOTE_CHARS);
-    }
-}
-
-fn authorities(console: &Console, message: &Message) -> Vec<(String, String)> {
-    let all = console.broker.house().tenants().flat_map(|tenant| &tenant.authorities);
-    let others = all.filter(|it| it.key != message.authority && it.key.as_str() != message.partner);
-    others.map(|it| (it.key.to_string(), format!("{} ({})", it.name, it.key))).collect()
 }
 
 /// `GET /console/clarifications/{id}/file`.
@@ -310,77 +254,4 @@ pub(super) async fn file(
         Ok(download(&payload, message.file_name.as_deref().unwrap_or("nachricht")))
     };
     answer(&look, outcome.await)
-}
-
-/// `POST /console/clarifications/{id}/resend`.
-pub(super) async fn resend(
-    State(console): State<Console>,
-    look: Look,
-    Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
-    form: Form,
-) -> Response {
-    let outcome =
-        async { console.broker.resend(&visit.caller, id(&message)?, form.given("note"), None).await };
-    onward(&look, outcome.await, "resent")
-}
-
-/// `POST /console/clarifications/{id}/return`.
-pub(super) async fn give_back(
-    State(console): State<Console>,
-    look: Look,
-    Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
-    form: Form,
-) -> Response {
-    let (rule, note) = (form.given("rule"), form.given("note"));
-    let outcome =
-        async { console.broker.return_by_hand(&visit.caller, id(&message)?, rule, note, None).await };
-    onward(&look, outcome.await, "returned")
-}
-
-/// `POST /console/clarifications/{id}/forward`.
-pub(super) async fn forward(
-    State(console): State<Console>,
-    look: Look,
-    Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
-    form: Form,
-) -> Response {
-    let outcome = async {
-        let to: Authority = form.field("to").parse().map_err(|_| Error::UnknownAuthority)?;
-        let note = form.given("note");
-        let once = once(&form, &[&message, &to.to_string(), note.unwrap_or_default()]);
-        console.broker.forward_or_ask(&visit.caller, id(&message)?, &to, note, once.as_ref()).await
-    };
-    match outcome.await {
-        Ok(DoneOrAsked::Done(message)) => look.onward(&at(message.id, "forwarded")),
-        Ok(DoneOrAsked::Asked(approval)) => look.onward(&format!("/approvals/{}", approval.id)),
-        Err(error) => page::failed(&look, &error),
-    }
-}
-
-/// `POST /console/clarifications/{id}/park`.
-pub(super) async fn park(
-    State(console): State<Console>,
-    look: Look,
-    Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
-    form: Form,
-) -> Response {
-    let outcome =
-        async { console.broker.park_by_hand(&visit.caller, id(&message)?, form.given("note"), None).await };
-    onward(&look, outcome.await, "parked")
-}
-
-fn onward(look: &Look, outcome: Result<Message, Error>, done: &str) -> Response {
-    match outcome {
-        Ok(message) => look.onward(&at(message.id, done)),
-        Err(error) => page::failed(look, &error),
-    }
-}
-
-/// The page of a message after an act.
-pub(super) fn at(message: Id, done: &str) -> String {
-    format!("/clarifications/{message}?done={done}")
 }

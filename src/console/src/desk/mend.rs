@@ -8,10 +8,10 @@ use broker::{Checked, Error, Mended};
 use maud::{Markup, html};
 use model::{Id, Message};
 
-use super::clarification::{at, note};
 use super::parts::id;
 use crate::Console;
 use crate::file_form::FileForm;
+use crate::message_acts::note;
 use crate::operate::show;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -35,7 +35,7 @@ pub(super) fn form(look: &Look, message: Id) -> Markup {
                 div.choice { input #mend-send type="radio" name="act" value="send";
                     label for="mend-send" { (look.of_two("prüfen, übernehmen und erneut verarbeiten", "check it, take it over and process it again")) } }
             }
-            (note(look, "note-mend"))
+            (note(look, "note-mend", false))
             label for="file" { (look.of_two("Berichtigte Datei", "Mended file")) }
             input #file type="file" name="file" required aria-describedby="file-hint";
             button.main type="submit" { (look.of_two("Hochladen", "Upload")) }
@@ -54,7 +54,7 @@ pub(super) async fn mend(
     let outcome = try_mend(&console, &visit, &message, &mut form).await;
     form.drain().await;
     match outcome {
-        Ok((_, Mended::Done(message))) => look.onward(&at(message.id, "mended")),
+        Ok((_, Mended::Done(message))) => look.onward(&format!("/clarifications/{}?done=mended", message.id)),
         Ok((before, Mended::Checked(checked))) => compared(&look, &before, &checked),
         Err(error) => page::failed(&look, &error),
     }

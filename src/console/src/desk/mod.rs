@@ -31,6 +31,7 @@ use model::Action::{
     ClearMessages, DecideMoney, ReadCases, ReadContent, ReadMessages, WorkTasks, WriteCases, WriteClaims,
 };
 
+use crate::message_acts;
 use crate::route::{Needs, Route};
 
 /// Whoever follows money.
@@ -60,10 +61,10 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::page("/clarifications/{id}", right(ReadMessages), clarification::show),
         Route::page("/clarifications/{id}/state", right(ReadMessages), clarification::state),
         Route::page("/clarifications/{id}/file", right(ReadContent), clarification::file),
-        Route::act("/clarifications/{id}/resend", right(ClearMessages), clarification::resend),
-        Route::act("/clarifications/{id}/return", right(ClearMessages), clarification::give_back),
-        Route::act("/clarifications/{id}/forward", right(ClearMessages), clarification::forward),
-        Route::act("/clarifications/{id}/park", right(ClearMessages), clarification::park),
+        Route::act("/clarifications/{id}/resend", right(ClearMessages), message_acts::resend),
+        Route::act("/clarifications/{id}/return", right(ClearMessages), message_acts::give_back),
+        Route::act("/clarifications/{id}/forward", right(ClearMessages), message_acts::forward),
+        Route::act("/clarifications/{id}/park", right(ClearMessages), message_acts::park),
         Route::act("/clarifications/{id}/mend", right(ClearMessages), mend::mend),
         Route::page("/payments", MONEY, payments::list),
         Route::page("/payments/{id}", MONEY, payment::show),

@@ -6,12 +6,11 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
-use broker::{Error, Once};
+use broker::Error;
 use maud::{Markup, html};
-use model::{Id, Record, RecordKind, Timestamp, ids};
+use model::{Id, Record, RecordKind, Timestamp};
 
 use crate::Console;
-use crate::form::Form;
 pub(super) use crate::operate::show::{size, when as moment};
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -71,18 +70,6 @@ pub(super) fn answer(look: &Look, outcome: Result<Response, Error>) -> Response 
 /// The id in a path. What is none names nothing.
 pub(super) fn id(text: &str) -> Result<Id, Error> {
     text.parse().map_err(|_| model::Error::NotFound { kind: "record" }.into())
-}
-
-/// What makes an act of a form happen once, however often its button is pressed.
-pub(super) fn once_field() -> Markup {
-    html! { input type="hidden" name="once" value=(ids::new_id()); }
-}
-
-/// The same as it was sent, with what the form says.
-pub(super) fn once(form: &Form, said: &[&str]) -> Option<Once> {
-    let key: Id = form.field("once").parse().ok()?;
-    let digest = seal::sha256(&[said.join("\n").as_bytes()]).to_string();
-    Some(Once { key: format!("form:{key}"), digest })
 }
 
 /// Units of the visitor's tenant: id and name.
@@ -202,14 +189,10 @@ pub(super) fn just_done(look: &Look, asked: &Asked) -> Markup {
         Some("completed") => ("Erledigt.", "Done."),
         Some("filed") => ("Zugeordnet.", "Filed."),
         Some("dismissed") => ("Ohne Vorgang abgelegt.", "Put away without a case."),
-        Some("resent") => ("Wird erneut verarbeitet.", "It is processed again."),
         Some("mended") => (
             "Die berichtigte Datei wurde übernommen und wird verarbeitet.",
             "The mended file was taken over and is being processed.",
         ),
-        Some("returned") => ("Zurückgegeben.", "Returned."),
-        Some("forwarded") => ("Weitergeleitet.", "Forwarded."),
-        Some("parked") => ("Beiseitegelegt.", "Put aside."),
         Some("decided") => ("Entschieden.", "Decided."),
         Some("asked") => {
             ("Festgehalten. Eine zweite Person muss zustimmen.", "Noted. A second person has to agree.")

@@ -11,11 +11,11 @@ use model::payment::{Booking, Claim, Payment, Refund, RefundStatus};
 use model::rights::Action;
 use model::{Event, Id, Record, RecordKind, Timestamp};
 
-use super::parts::{Asked, answer, help, id, just_done, moment, once, once_field, titled};
+use super::parts::{Asked, answer, help, id, just_done, moment, titled};
 use super::payments::{payment_of, provider};
 use super::{line, post, words};
 use crate::Console;
-use crate::form::Form;
+use crate::form::{Form, once_field};
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -264,7 +264,7 @@ pub(super) async fn ask_refund(
     let outcome = async {
         let amount = cents(form.field("amount")).ok_or(model::Error::Invalid { field: "amountCents" })?;
         let reason = form.field("reason").to_owned();
-        let once = once(&form, &[&payment, &amount.to_string(), &reason]);
+        let once = form.once(&[&payment, &amount.to_string(), &reason]);
         console.broker.ask_refund(&visit.caller, id(&payment)?, amount, reason, once.as_ref()).await
     };
     match outcome.await {

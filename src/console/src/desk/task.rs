@@ -52,7 +52,8 @@ async fn try_show(
     let about = about(console, look, visit, &task).await?;
     let delivery = delivery(console, look, visit, &task).await?;
     let units = all_units(console, visit);
-    let acts = match (board::decided_at(&task), &delivery) {
+    let elsewhere = console.broker.undecided(&visit.caller, &task).await?.map(board::decided_at);
+    let acts = match (elsewhere, &delivery) {
         _ if !task.status.is_open() => html! {},
         (Some(path), _) => decided_elsewhere(look, &task, &path, &units),
         // The operators end it by making the hand-over again, or by giving it up.

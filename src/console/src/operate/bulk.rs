@@ -3,16 +3,20 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{NOTE_CHARS, Redrive, RedriveState};
+use broker::{Redrive, RedriveState};
 use maud::{Markup, html};
 use model::Timestamp;
 
 use super::ask::{Asked, PathId};
 use super::show;
 use crate::Console;
-use crate::form::Form;
+use crate::form::{Form, once_field};
+use crate::message_acts::note;
 use crate::page::{self, Look};
 use crate::visit::Visit;
+
+/// What says which messages, and why.
+const FIELDS: [&str; 5] = ["rule", "partner", "since", "limit", "note"];
 
 /// `GET /console/messages/resend`: what would be tried again, with nothing done.
 pub(super) async fn dry_run(
@@ -66,14 +70,9 @@ pub(super) async fn dry_run(
 fn begin(look: &Look, asked: &Asked) -> Markup {
     html! {
         form method="post" action=(look.to("/messages/resend")) {
-            (look.form_token())
-            @for name in ["rule", "partner", "since", "limit"] { input type="hidden" name=(name) value=(asked.text(name)); }
-            label for="bulk-note" { (look.of_two("Vermerk für Kolleginnen und Kollegen", "Note for colleagues")) }
-            p.hint #bulk-note-hint { (look.of_two(
-                "Freiwillig, ohne personenbezogene Daten",
-                "Optional, without personal data",
-            )) }
-            input #bulk-note name="note" type="text" maxlength=(NOTE_CHARS) aria-describedby="bulk-note-hint" autocomplete="off";
+            (look.form_token()) (once_field())
+            @for name in FIELDS.into_iter().filter(|it| *it != "note") { input type="hidden" name=(name) value=(asked.text(name)); }
+            (note(look, "bulk-note", false))
             button.main type="submit" { (look.of_two("Jetzt erneut versuchen", "Try again now")) }
         }
     }
@@ -98,7 +97,8 @@ pub(super) async fn start(
         (since, limit) => (since.flatten(), limit.flatten()),
     };
     let wanted = Redrive { partner: text("partner"), rule: text("rule"), since, limit, note: text("note") };
-    match console.broker.start_redrive(&visit.caller, &wanted, None).await {
+    let once = form.once(&FIELDS.map(|name| form.field(name)));
+    match console.broker.start_redrive(&visit.caller, &wanted, once.as_ref()).await {
         Ok(started) => look.onward(&format!("/operations/{}", started.id)),
         Err(error) => page::failed(&look, &error),
     }

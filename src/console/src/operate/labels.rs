@@ -31,7 +31,7 @@ pub(crate) fn state(look: &Look, state: MessageState) -> &'static str {
         MessageState::Ready => ("wartet auf Versand", "waits to be sent"),
         MessageState::Delivered => ("zugestellt", "delivered"),
         MessageState::Confirmed => ("bestätigt", "confirmed"),
-        MessageState::Returned => ("zurückgewiesen", "returned"),
+        MessageState::Returned => ("zurückgegeben", "returned"),
         MessageState::Parked => ("Klärungsfall", "needs clarification"),
     };
     look.words.of(german, english)
@@ -145,7 +145,7 @@ pub(crate) fn event(look: &Look, kind: EventKind) -> String {
         EventKind::DeliveryFailed => ("Zustellversuch gescheitert", "attempt to deliver failed"),
         EventKind::MessageReceived => ("beim Empfänger eingegangen", "received by the recipient"),
         EventKind::MessageConfirmed => ("vom Empfänger bestätigt", "confirmed by the recipient"),
-        EventKind::MessageReturned => ("zurückgewiesen", "returned"),
+        EventKind::MessageReturned => ("zurückgegeben", "returned"),
         EventKind::MessageParked => ("zur Klärung zurückgestellt", "parked for clarification"),
         EventKind::MessageResent => ("noch einmal versucht", "tried again"),
         EventKind::MessageRepaired => ("Inhalt berichtigt", "content mended"),

@@ -3,18 +3,18 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{DoneOrAsked, MessageWay, NOTE_CHARS};
+use broker::MessageWay;
 use maud::{Markup, html};
 use model::clarification::{Act, Side};
 use model::message::Direction;
 use model::rights::Action;
-use model::{Authority, Event, EventKind, Message, MessageState};
+use model::{Event, EventKind, Message, MessageState};
 use serde_json::Value;
 
 use super::ask::{Asked, PathId};
 use super::{labels, messages, show};
 use crate::Console;
-use crate::form::Form;
+use crate::message_acts::{self, Offer};
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -41,7 +41,7 @@ pub(super) async fn one(
         &look,
         &title,
         &html! {
-            (was_done(&look, &asked))
+            @if let Some(text) = message_acts::done(&look, asked.text("done")) { (page::done(text)) }
             (page::help(&look, &html! { p { (look.of_two(
                 "Oben steht, was die Nachricht ist und was Sie tun können, darunter ihr Verlauf über alle Stationen: auch Antworten und andere \
                  Nachrichten desselben Austauschs. Ihren Inhalt sieht der Betrieb nur mit Freigabe einer zweiten Person.",
@@ -55,20 +55,6 @@ pub(super) async fn one(
             (others(&console, &look, &visit, &way))
         },
     )
-}
-
-fn was_done(look: &Look, asked: &Asked) -> Markup {
-    let text = match asked.text("done") {
-        "resend" => {
-            look.of_two("Die Nachricht wird noch einmal versucht.", "The message is being tried again.")
-        }
-        "park" => look.of_two("Die Nachricht ist zurückgestellt.", "The message is parked."),
-        "return" => look.of_two("Die Nachricht ist zurückgewiesen.", "The message was returned."),
-        "forward" => look.of_two("Die Nachricht ist weitergeleitet.", "The message was forwarded."),
-        "asked" => look.of_two("Die Freigabe ist beantragt.", "Approval was asked for."),
-        _ => return html! {},
-    };
-    page::done(text)
 }
 
 fn head(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Markup {
@@ -140,113 +126,30 @@ fn acts(console: &Console, look: &Look, visit: &Visit, message: &Message) -> Mar
     let is_within =
         visit.caller.scope.covers(&message.tenant, &message.unit, message.public_service.as_deref());
     let mends = is_within && visit.caller.may(Action::RepairMessages).is_ok();
-    let allowed = Act::on(message);
-    use MessageState::{Accepted, Parked, Preparing, Processed, Ready};
-    let parks = matches!(message.state, Accepted | Preparing | Ready);
-    let returns = allowed.contains(&Act::Return) || parks || message.state == Processed;
-    let forwards = message.direction == Direction::In && matches!(message.state, Parked | Processed);
+    let offers = offers(message);
     html! {
-        @if mends && (parks || returns || forwards) {
+        @if mends && !offers.is_empty() {
             h2 { (look.of_two("Was Sie tun können", "What you may do")) }
-            @if allowed.contains(&Act::Resend) { (act(look, message, Offer {
-                name: "resend",
-                class: "main",
-                label: look.of_two("Erneut versuchen", "Try again"),
-                why: look.of_two(
-                    "Die Nachricht geht noch einmal denselben Weg, so wie sie ist.",
-                    "The message goes the same way again, as it is.",
-                ),
-                ..Offer::default()
-            })) }
-            @if parks { (act(look, message, Offer {
-                name: "park",
-                label: look.of_two("Zurückstellen", "Park"),
-                why: look.of_two(
-                    "Die Nachricht wartet dann auf eine Entscheidung.",
-                    "The message then waits for a decision.",
-                ),
-                ..Offer::default()
-            })) }
-            @if forwards { (act(look, message, Offer {
-                name: "forward",
-                label: look.of_two("Weiterleiten", "Forward"),
-                why: look.of_two(
-                    "Eine andere Behörde dieses Gateways ist zuständig. Sie übernimmt die Nachricht als ihre eigene.",
-                    "Another authority of this gateway is competent. It takes the message in as its own.",
-                ),
-                fields: Some(receivers(console, look, message)),
-                is_asked: console.broker.four_eyes(),
-                ..Offer::default()
-            })) }
-            @if returns { (act(look, message, Offer {
-                name: "return",
-                class: "grave",
-                label: look.of_two("Zurückweisen", "Return"),
-                why: look.of_two(
-                    "Die Nachricht geht mit Begründung an den Absender zurück und ist damit beendet. Das lässt sich nicht rückgängig machen.",
-                    "The message goes back to its sender with a reason and ends. This cannot be undone.",
-                ),
-                ..Offer::default()
-            })) }
+            (message_acts::forms(console, look, messages::PATH, message, &offers))
         }
         @if is_within && message.payload.is_some() && message.state != MessageState::Returned { (release(look, message)) }
     }
 }
 
-/// An act that is offered.
-#[derive(Default)]
-struct Offer<'a> {
-    name: &'a str,
-    class: &'a str,
-    label: &'a str,
-    /// What it does.
-    why: &'a str,
-    /// What it asks besides the note.
-    fields: Option<Markup>,
-    /// Whether a second person has to agree: the note is the reason.
-    is_asked: bool,
-}
-
-/// One act: folded in, so that nothing is done by one click that cannot be taken back.
-fn act(look: &Look, message: &Message, offer: Offer<'_>) -> Markup {
-    let Offer { name, class, label, why, fields, is_asked } = offer;
-    let field = format!("note-{name}");
-    html! {
-        details.act open[name == "resend"] {
-            summary { (label) }
-            form method="post" action=(look.to(&format!("/messages/{}/{name}", message.id))) {
-                (look.form_token())
-                p.hint { (why) }
-                @if let Some(fields) = &fields { (fields) }
-                label for=(field) { (look.of_two("Vermerk für Kolleginnen und Kollegen", "Note for colleagues")) }
-                p.hint id={ (field) "-hint" } {
-                    (if is_asked { look.of_two(
-                        "Nötig: Eine zweite Person muss zustimmen und liest ihn als Begründung.",
-                        "Needed: a second person has to agree and reads it as the reason.",
-                    ) } else { look.of_two("Freiwillig.", "Optional.") }) " "
-                    (look.of_two(
-                        "Ohne personenbezogene Daten; er geht nie an die andere Seite.",
-                        "Without personal data; it never goes to the other side.",
-                    ))
-                }
-                input id=(field) name="note" type="text" required[is_asked] maxlength=(NOTE_CHARS) aria-describedby={ (field) "-hint" } autocomplete="off";
-                button class=(class) type="submit" { (label) }
-            }
-        }
-    }
-}
-
-fn receivers(console: &Console, look: &Look, message: &Message) -> Markup {
-    let all = console.broker.house().tenants().flat_map(|tenant| &tenant.authorities);
-    html! {
-        label for="forward-to" { (look.of_two("Zuständige Behörde", "Competent authority")) }
-        select #forward-to name="to" required {
-            option value="" { (look.of_two("bitte wählen", "please choose")) }
-            @for entry in all.filter(|it| it.key != message.authority) {
-                option value=(entry.key) { (entry.name) " (" (entry.key) ")" }
-            }
-        }
-    }
+/// What state and direction of a message allow.
+fn offers(message: &Message) -> Vec<Offer> {
+    use MessageState::{Accepted, Parked, Preparing, Processed, Ready};
+    let allowed = Act::on(message);
+    let parks = matches!(message.state, Accepted | Preparing | Ready);
+    let returns = allowed.contains(&Act::Return) || parks || message.state == Processed;
+    let forwards = message.direction == Direction::In && matches!(message.state, Parked | Processed);
+    let offers = [
+        (Offer::Resend, allowed.contains(&Act::Resend)),
+        (Offer::Park, parks),
+        (Offer::Forward, forwards),
+        (Offer::Return, returns),
+    ];
+    offers.into_iter().filter(|(_, fits)| *fits).map(|(offer, _)| offer).collect()
 }
 
 /// Contents are shown to an operator only if somebody else agrees, for a time.
@@ -357,66 +260,5 @@ fn others(console: &Console, look: &Look, visit: &Visit, way: &MessageWay) -> Ma
             h2 { (look.of_two("Gehört dazu", "Belongs to it")) }
             (messages::table(console, look, visit, &way.others))
         }
-    }
-}
-
-/// `POST /console/messages/{id}/resend`.
-pub(super) async fn resend(
-    State(console): State<Console>,
-    look: Look,
-    Extension(visit): Extension<Visit>,
-    PathId(id): PathId,
-    form: Form,
-) -> Response {
-    let done = console.broker.resend(&visit.caller, id, form.given("note"), None).await;
-    after(&look, id, "resend", done)
-}
-
-/// `POST /console/messages/{id}/park`.
-pub(super) async fn park(
-    State(console): State<Console>,
-    look: Look,
-    Extension(visit): Extension<Visit>,
-    PathId(id): PathId,
-    form: Form,
-) -> Response {
-    let done = console.broker.park_by_hand(&visit.caller, id, form.given("note"), None).await;
-    after(&look, id, "park", done)
-}
-
-/// `POST /console/messages/{id}/return`.
-pub(super) async fn give_back(
-    State(console): State<Console>,
-    look: Look,
-    Extension(visit): Extension<Visit>,
-    PathId(id): PathId,
-    form: Form,
-) -> Response {
-    let done = console.broker.return_by_hand(&visit.caller, id, None, form.given("note"), None).await;
-    after(&look, id, "return", done)
-}
-
-/// `POST /console/messages/{id}/forward`.
-pub(super) async fn forward(
-    State(console): State<Console>,
-    look: Look,
-    Extension(visit): Extension<Visit>,
-    PathId(id): PathId,
-    form: Form,
-) -> Response {
-    let Ok(to) = form.field("to").parse::<Authority>() else {
-        return page::failed(&look, &broker::Error::UnknownAuthority);
-    };
-    match console.broker.forward_or_ask(&visit.caller, id, &to, form.given("note"), None).await {
-        Ok(DoneOrAsked::Done(_)) => look.onward(&format!("/messages/{id}?done=forward")),
-        Ok(DoneOrAsked::Asked(asked)) => look.onward(&format!("/approvals/{}", asked.id)),
-        Err(error) => page::failed(&look, &error),
-    }
-}
-
-fn after(look: &Look, id: model::Id, name: &str, done: Result<Message, broker::Error>) -> Response {
-    match done {
-        Ok(_) => look.onward(&format!("/messages/{id}?done={name}")),
-        Err(error) => page::failed(look, &error),
     }
 }

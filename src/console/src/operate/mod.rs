@@ -35,11 +35,14 @@ use axum::response::Response;
 use maud::{Markup, html};
 use model::rights::Action;
 
+use crate::message_acts;
 use crate::nav::SECTIONS;
 use crate::page::{self, Look};
 use crate::route::{Needs, Route};
 
 const OPERATE: Needs = Needs::Right(Action::Operate);
+/// What belongs to no unit.
+const HOUSE: Needs = Needs::Whole(Action::Operate);
 const READ: Needs = Needs::Right(Action::ReadMessages);
 const REPAIR: Needs = Needs::Right(Action::RepairMessages);
 const PARTNERS: Needs = Needs::Right(Action::ReadPartners);
@@ -60,10 +63,10 @@ fn places() -> Vec<Route> {
         Route::act("/messages/resend", REPAIR, bulk::start),
         Route::page("/operations/{id}", READ, bulk::progress),
         Route::page("/messages/{id}", READ, message::one),
-        Route::act("/messages/{id}/resend", REPAIR, message::resend),
-        Route::act("/messages/{id}/park", REPAIR, message::park),
-        Route::act("/messages/{id}/return", REPAIR, message::give_back),
-        Route::act("/messages/{id}/forward", REPAIR, message::forward),
+        Route::act("/messages/{id}/resend", REPAIR, message_acts::resend),
+        Route::act("/messages/{id}/park", REPAIR, message_acts::park),
+        Route::act("/messages/{id}/return", REPAIR, message_acts::give_back),
+        Route::act("/messages/{id}/forward", REPAIR, message_acts::forward),
         Route::page("/partners", PARTNERS, partners::list),
         Route::page("/partners/new", MANAGE, partner::new),
         Route::act("/partners/new", MANAGE, partner::create),
@@ -83,9 +86,9 @@ fn places() -> Vec<Route> {
         Route::act("/evidence/export", EVIDENCE, evidence::export),
         Route::act("/evidence/verify", EVIDENCE, evidence::verify),
         Route::act("/evidence/check", EVIDENCE, evidence::check),
-        Route::page("/figures", OPERATE, figures::figures),
-        Route::page("/alerts", OPERATE, alerts::list),
-        Route::act("/alerts/{id}/test", OPERATE, alerts::test),
+        Route::page("/figures", HOUSE, figures::figures),
+        Route::page("/alerts", HOUSE, alerts::list),
+        Route::act("/alerts/{id}/test", HOUSE, alerts::test),
         Route::page("/audit", Needs::Right(Action::ReadAudit), audit::list),
     ]
 }
@@ -107,7 +110,7 @@ async fn start(look: Look) -> Response {
 fn board(look: &Look) -> Markup {
     html! {
         @for section in SECTIONS {
-            @let places: Vec<_> = section.places.iter().filter(|place| look.sees(place)).collect();
+            @let places: Vec<_> = section.places.iter().filter(|place| look.enters(place.path)).collect();
             @if !places.is_empty() {
                 h2 { (look.of_two(section.german, section.english)) }
                 ul.tiles { @for place in places {

@@ -81,7 +81,8 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
             p { (words.of(
                 "Rückzahlungen, Klärungen von Zahlungen und Vernichtungen werden an ihrem Gegenstand zugestimmt.",
                 "Refunds, clearing of payments and destruction are agreed to where they are.",
-            )) " " a href=(look.to("/payments")) { (words.of("Zu den Zahlungen", "To the payments")) } }
+            )) " "
+                @if look.enters("/payments") { a href=(look.to("/payments")) { (words.of("Zu den Zahlungen", "To the payments")) } } }
         }))
         h2 { (words.of("Wartet auf Sie", "Waits for you")) }
         (table(&look, now, &waiting, words.of("Nichts wartet auf Ihre Entscheidung.", "Nothing waits for your decision.")))

@@ -9,6 +9,7 @@
 //! | `tokens` | tokens of systems |
 //! | `asking` | what a second person has to agree to |
 //! | `cookie`, `to` | the cookie of a session, and where one goes after signing in |
+//! | `parts` | forms that give rights, lists, secrets that are shown once |
 //! | `said` | roles and rights in words |
 //! | `other_ways`, `oidc` | other ways to sign in: by a provider of identities |
 //! | `approvals` | what a second person has to agree to |
@@ -20,6 +21,7 @@ mod codes;
 mod cookie;
 pub(crate) mod oidc;
 mod other_ways;
+mod parts;
 mod rights;
 mod said;
 mod set_up;

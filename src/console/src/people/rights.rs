@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use broker::Error;
 use broker::house::Tenant;
 use maud::{Markup, html};
 use model::rights::Within;
@@ -26,7 +27,7 @@ pub(super) struct Rights {
 
 impl Rights {
     /// Nothing yet, for the authority of who gives them.
-    pub(super) fn none(caller: &Caller) -> Self {
+    fn none(caller: &Caller) -> Self {
         Rights {
             roles: vec![],
             units: Within::Only(BTreeSet::new()),
@@ -50,6 +51,14 @@ impl Rights {
             units: within(units),
             services: within(services),
             authority: form.given("authority").and_then(|it| it.parse().ok()),
+        }
+    }
+
+    /// Of a form for somebody new: none, or as they were sent if something was wrong.
+    pub(super) fn of_new(caller: &Caller, form: &Form, error: Option<&Error>) -> Self {
+        match error {
+            Some(_) => Rights::of(form),
+            None => Rights::none(caller),
         }
     }
 

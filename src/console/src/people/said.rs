@@ -22,6 +22,11 @@ pub(super) fn role<'a>(look: &Look, role: Role) -> &'a str {
     look.of_two(german, english)
 }
 
+/// Roles, by their names alone.
+pub(super) fn role_names(look: &Look, all: &[Role]) -> String {
+    all.iter().map(|it| role(look, *it)).collect::<Vec<_>>().join(", ")
+}
+
 /// As it is named in forms.
 pub(super) fn name_of(role: Role) -> String {
     serde_json::to_value(role).ok().and_then(|it| it.as_str().map(str::to_owned)).unwrap_or_default()

@@ -1,18 +1,18 @@
 //! `/tokens`: tokens by which systems call the REST interface. As there, nobody gives away what he does not have.
 
 use axum::Extension;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use broker::{Error, NewToken, TokenRow, TokenSecret};
 use maud::{Markup, html};
 use model::{Caller, Id, Timestamp};
 
-use super::approvals;
 use super::rights::Rights;
-use super::said;
 use super::sign_in::refused;
+use super::{parts, said};
 use crate::Console;
 use crate::form::Form;
+use crate::operate::ask::PathId;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -23,7 +23,7 @@ pub(super) async fn page(
     Extension(visit): Extension<Visit>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let is_done = query.as_deref().is_some_and(|it| it.split('&').any(|pair| pair == "done=1"));
+    let is_done = parts::is_done(query.as_deref());
     match console.broker.own_tokens(&visit.caller).await {
         Ok(rows) => page::page(
             &look,
@@ -52,32 +52,25 @@ fn body(console: &Console, look: &Look, rows: &[TokenRow]) -> Markup {
     }
 }
 
+const HEADS: [(&str, &str); 6] = [
+    ("System", "System"),
+    ("Rollen", "Roles"),
+    ("Einheiten", "Units"),
+    ("Leistungen", "Services"),
+    ("Angelegt", "Created"),
+    ("Stand", "State"),
+];
+
 fn table(console: &Console, look: &Look, rows: &[TokenRow]) -> Markup {
-    html! {
-        div.wide tabindex="0" role="region" aria-label=(look.of_two("Zugänge", "Tokens")) {
-            table {
-                thead { tr {
-                    th scope="col" { (look.of_two("System", "System")) }
-                    th scope="col" { (look.of_two("Rollen", "Roles")) }
-                    th scope="col" { (look.of_two("Einheiten", "Units")) }
-                    th scope="col" { (look.of_two("Leistungen", "Services")) }
-                    th scope="col" { (look.of_two("Angelegt", "Created")) }
-                    th scope="col" { (look.of_two("Stand", "State")) }
-                } }
-                tbody { @for row in rows {
-                    @let roles: Vec<&str> = row.roles.iter().map(|it| said::role(look, *it)).collect();
-                    tr {
-                        th scope="row" { (row.name) }
-                        td { (roles.join(", ")) }
-                        td { (said::within(look, &row.units)) }
-                        td { (said::within(look, &row.services)) }
-                        td { (said::when(look, row.created_at)) }
-                        td { (state(console, look, row)) }
-                    }
-                } }
-            }
-        }
-    }
+    let rows = html! { @for row in rows { tr {
+        th scope="row" { (row.name) }
+        td { (said::role_names(look, &row.roles)) }
+        td { (said::within(look, &row.units)) }
+        td { (said::within(look, &row.services)) }
+        td { (said::when(look, row.created_at)) }
+        td { (state(console, look, row)) }
+    } } };
+    parts::list(look, ("Zugänge", "Tokens"), &HEADS, &rows)
 }
 
 fn state(console: &Console, look: &Look, row: &TokenRow) -> Markup {
@@ -112,25 +105,18 @@ fn new_title(look: &Look) -> &'static str {
 }
 
 fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: Option<&Error>) -> Markup {
-    let rights = match error {
-        Some(_) => Rights::of(fields),
-        None => Rights::none(caller),
+    let own = html! {
+        label for="name" { (look.of_two("System", "System")) }
+        p.hint #name-hint { (look.of_two("Wofür der Zugang ist; nie eine Person.", "What the token is for; never a person.")) }
+        input #name type="text" name="name" aria-describedby="name-hint" required maxlength="200" value=(fields.field("name"));
+        label for="expires" { (look.of_two("Letzter Tag (freiwillig)", "Last day (optional)")) }
+        input #expires type="date" name="expires" value=(fields.field("expires"));
     };
+    let rights = Rights::of_new(caller, fields, error);
+    let sent = (&own, &rights, fields.field("reason"));
     html! {
         @if let Some(error) = error { (page::alert(&page::explained(look, error))) }
-        form method="post" action=(look.to("/tokens/new")) {
-            (look.form_token())
-            div.card {
-                label for="name" { (look.of_two("System", "System")) }
-                p.hint #name-hint { (look.of_two("Wofür der Zugang ist; nie eine Person.", "What the token is for; never a person.")) }
-                input #name type="text" name="name" aria-describedby="name-hint" required maxlength="200" value=(fields.field("name"));
-                label for="expires" { (look.of_two("Letzter Tag (freiwillig)", "Last day (optional)")) }
-                input #expires type="date" name="expires" value=(fields.field("expires"));
-            }
-            (rights.fields(console, look, caller))
-            (approvals::reason_field(console, look, fields.field("reason")))
-            button.main type="submit" { (look.of_two("Anlegen", "Create")) }
-        }
+        (parts::rights_form(console, look, caller, ("/tokens/new", look.of_two("Anlegen", "Create")), sent))
     }
 }
 
@@ -173,19 +159,20 @@ fn wanted(fields: &Form) -> Result<NewToken, Error> {
 }
 
 fn secret(look: &Look, made: &TokenSecret, approval: Option<Id>) -> Markup {
+    let facts = [
+        (("System", "System"), html! { (made.row.name) }),
+        (("Kennung", "Id"), html! { code { (made.row.id) } }),
+        (("Geheimnis", "Secret"), html! { code #secret { (made.secret) } }),
+    ];
+    let what_to_do = (
+        "Das Geheimnis steht nur jetzt hier. Tragen Sie es im System ein.",
+        "The secret is shown only now. Enter it in the system.",
+    );
     html! {
         @if let Some(id) = approval { p { a href=(look.to(&format!("/approvals/{id}"))) { (look.of_two(
             "Der Zugang gilt, sobald eine zweite Person zugestimmt hat.", "The token is valid once a second person has agreed.",
         )) } } }
-        (page::done(look.of_two(
-            "Das Geheimnis steht nur jetzt hier. Tragen Sie es im System ein.",
-            "The secret is shown only now. Enter it in the system.",
-        )))
-        dl.card {
-            dt { (look.of_two("System", "System")) } dd { (made.row.name) }
-            dt { (look.of_two("Kennung", "Id")) } dd { code { (made.row.id) } }
-            dt { (look.of_two("Geheimnis", "Secret")) } dd { code #secret { (made.secret) } }
-        }
+        (parts::secret(look, what_to_do, &facts))
         p { a.button href=(look.to("/tokens")) { (look.of_two("Alle Zugänge", "All tokens")) } }
     }
 }
@@ -195,10 +182,9 @@ pub(super) async fn end(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     _: Form,
 ) -> Response {
-    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     match console.broker.end_token(&visit.caller, id).await {
         Ok(()) => look.onward("/tokens?done=1"),
         Err(error) => page::failed(&look, &error),

@@ -1,19 +1,19 @@
 //! `/users/{id}`: one user: names and rights, state, initial secret, sessions.
 
 use axum::Extension;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use broker::{Act, Error, User, UserChange, UserState};
 use maud::{Markup, html};
 use model::{Caller, Id, Timestamp};
 
 use super::rights::Rights;
-use super::said;
 use super::sign_in::refused;
 use super::users::{invitation, names};
-use super::{approvals, asking};
+use super::{approvals, asking, parts, said};
 use crate::Console;
 use crate::form::Form;
+use crate::operate::ask::PathId;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -22,12 +22,11 @@ pub(super) async fn page(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let is_done = query.as_deref().is_some_and(|it| it.split('&').any(|pair| pair == "done=1"));
-    let above = html! { @if is_done { (page::done(look.of_two("Gespeichert.", "Saved."))) } };
-    shown(&console, &look, &visit.caller, &id, None, above).await
+    let above = html! { @if parts::is_done(query.as_deref()) { (page::done(look.of_two("Gespeichert.", "Saved."))) } };
+    shown(&console, &look, &visit.caller, id, None, above).await
 }
 
 /// The page of a user; with an error, the page again with what is wrong.
@@ -35,11 +34,10 @@ async fn shown(
     console: &Console,
     look: &Look,
     caller: &Caller,
-    id: &str,
+    id: Id,
     error: Option<&Error>,
     above: Markup,
 ) -> Response {
-    let Ok(id) = id.parse::<Id>() else { return page::missing(look) };
     let found = async {
         let user = console.broker.user(caller, id).await?;
         Ok::<_, Error>((user, console.broker.user_waits(caller, id).await?))
@@ -150,16 +148,14 @@ fn form(console: &Console, look: &Look, caller: &Caller, user: &User) -> Markup 
         services: user.services.clone(),
         authority: user.authority.clone(),
     };
+    let own = html! {
+        input type="hidden" name="version" value=(user.version);
+        (names(look, &user.name, user.email.as_deref().unwrap_or_default()))
+    };
+    let to = (&*format!("/users/{}", user.id), look.of_two("Speichern", "Save"));
     html! {
         h2 { (look.of_two("Name und Rechte", "Name and rights")) }
-        form method="post" action=(look.to(&format!("/users/{}", user.id))) {
-            (look.form_token())
-            input type="hidden" name="version" value=(user.version);
-            div.card { (names(look, &user.name, user.email.as_deref().unwrap_or_default())) }
-            (rights.fields(console, look, caller))
-            (approvals::reason_field(console, look, ""))
-            button.main type="submit" { (look.of_two("Speichern", "Save")) }
-        }
+        (parts::rights_form(console, look, caller, to, (&own, &rights, "")))
     }
 }
 
@@ -168,16 +164,15 @@ pub(super) async fn change(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     fields: Form,
 ) -> Response {
-    let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
-    let user = match console.broker.user(&visit.caller, user).await {
+    let user = match console.broker.user(&visit.caller, id).await {
         Ok(user) => user,
         Err(error) => return page::failed(&look, &error),
     };
     let change = difference(&user, &fields);
-    changed(&console, &look, &visit.caller, &id, &fields, change).await
+    changed(&console, &look, &visit.caller, id, &fields, change).await
 }
 
 /// What the form says other than the user is.
@@ -200,7 +195,7 @@ pub(super) async fn state(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     fields: Form,
 ) -> Response {
     let state = match fields.field("state") {
@@ -210,24 +205,22 @@ pub(super) async fn state(
         _ => return page::stale(&look),
     };
     let change = UserChange { state: Some(state), ..UserChange::default() };
-    changed(&console, &look, &visit.caller, &id, &fields, change).await
+    changed(&console, &look, &visit.caller, id, &fields, change).await
 }
 
 async fn changed(
     console: &Console,
     look: &Look,
     caller: &Caller,
-    id: &str,
+    id: Id,
     fields: &Form,
     change: UserChange,
 ) -> Response {
-    let (Ok(user), Ok(version)) = (id.parse::<Id>(), fields.field("version").parse::<u64>()) else {
-        return page::missing(look);
-    };
-    match console.broker.change_user(caller, user, version, &change).await {
+    let Ok(version) = fields.field("version").parse::<u64>() else { return page::stale(look) };
+    match console.broker.change_user(caller, id, version, &change).await {
         Ok(_) => look.onward(&format!("/users/{id}?done=1")),
         Err(Error::UserNeedsApproval) if fields.given("reason").is_some() => {
-            ask(console, look, caller, (user, version), &change, fields.field("reason")).await
+            ask(console, look, caller, (id, version), &change, fields.field("reason")).await
         }
         Err(error) => shown(console, look, caller, id, Some(&error), html! {}).await,
     }
@@ -254,18 +247,17 @@ pub(super) async fn reset(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     fields: Form,
 ) -> Response {
-    let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
-    match console.broker.reset_user(&visit.caller, user).await {
+    match console.broker.reset_user(&visit.caller, id).await {
         Ok(invited) => page::page(&look, &invited.user.name, &invitation(&look, &invited)),
         Err(Error::UserNeedsApproval) if fields.given("reason").is_some() => {
             let Ok(version) = fields.field("version").parse::<u64>() else { return page::stale(&look) };
             let change = UserChange { reset: true, ..UserChange::default() };
-            ask(&console, &look, &visit.caller, (user, version), &change, fields.field("reason")).await
+            ask(&console, &look, &visit.caller, (id, version), &change, fields.field("reason")).await
         }
-        Err(error) => shown(&console, &look, &visit.caller, &id, Some(&error), html! {}).await,
+        Err(error) => shown(&console, &look, &visit.caller, id, Some(&error), html! {}).await,
     }
 }
 
@@ -274,14 +266,10 @@ pub(super) async fn end_sessions(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     _: Form,
 ) -> Response {
-    let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
-    match console.broker.end_user_sessions(&visit.caller, user).await {
-        Ok(()) => look.onward(&format!("/users/{id}?done=1")),
-        Err(error) => page::failed(&look, &error),
-    }
+    ended(&look, id, console.broker.end_user_sessions(&visit.caller, id).await)
 }
 
 /// `POST /users/{id}/waiting/lift`.
@@ -289,12 +277,15 @@ pub(super) async fn lift_waiting(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     _: Form,
 ) -> Response {
-    let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
-    match console.broker.lift_waiting(&visit.caller, user).await {
+    ended(&look, id, console.broker.lift_waiting(&visit.caller, id).await)
+}
+
+fn ended(look: &Look, id: Id, outcome: Result<(), Error>) -> Response {
+    match outcome {
         Ok(()) => look.onward(&format!("/users/{id}?done=1")),
-        Err(error) => page::failed(&look, &error),
+        Err(error) => page::failed(look, &error),
     }
 }

@@ -10,7 +10,7 @@ use model::Caller;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
-use super::{approvals, asking};
+use super::{asking, parts};
 use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
@@ -70,33 +70,26 @@ fn body(look: &Look, filter: &UserFilter, list: &UserList) -> Markup {
     }
 }
 
+const HEADS: [(&str, &str); 5] = [
+    ("Name", "Name"),
+    ("Anmeldename", "Login name"),
+    ("Rollen", "Roles"),
+    ("Einheiten", "Units"),
+    ("Stand", "State"),
+];
+
 fn table(look: &Look, users: &[User]) -> Markup {
-    html! {
-        div.wide tabindex="0" role="region" aria-label=(look.of_two("Benutzer", "Users")) {
-            table {
-                thead { tr {
-                    th scope="col" { (look.of_two("Name", "Name")) }
-                    th scope="col" { (look.of_two("Anmeldename", "Login name")) }
-                    th scope="col" { (look.of_two("Rollen", "Roles")) }
-                    th scope="col" { (look.of_two("Einheiten", "Units")) }
-                    th scope="col" { (look.of_two("Stand", "State")) }
-                } }
-                tbody { @for user in users {
-                    @let roles: Vec<&str> = user.roles.iter().map(|it| said::role(look, *it)).collect();
-                    tr {
-                        th scope="row" { a href=(look.to(&format!("/users/{}", user.id))) { (user.name) } }
-                        td { code { (user.login) } }
-                        td { (roles.join(", ")) }
-                        td { (said::within(look, &user.units)) }
-                        td {
-                            (said::state(look, user.state))
-                            @if user.invited_until.is_some() { " " span.state { (look.of_two("eingeladen", "invited")) } }
-                        }
-                    }
-                } }
-            }
+    let rows = html! { @for user in users { tr {
+        th scope="row" { a href=(look.to(&format!("/users/{}", user.id))) { (user.name) } }
+        td { code { (user.login) } }
+        td { (said::role_names(look, &user.roles)) }
+        td { (said::within(look, &user.units)) }
+        td {
+            (said::state(look, user.state))
+            @if user.invited_until.is_some() { " " span.state { (look.of_two("eingeladen", "invited")) } }
         }
-    }
+    } } };
+    parts::list(look, ("Benutzer", "Users"), &HEADS, &rows)
 }
 
 /// `GET /users/new`.
@@ -114,27 +107,20 @@ fn new_title(look: &Look) -> &'static str {
 }
 
 fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: Option<&Error>) -> Markup {
-    let rights = match error {
-        Some(_) => Rights::of(fields),
-        None => Rights::none(caller),
+    let own = html! {
+        (names(look, fields.field("name"), fields.field("email")))
+        label for="login" { (look.of_two("Anmeldename", "Login name")) }
+        p.hint #login-hint { (look.of_two(
+            "2 bis 64 Buchstaben ohne Umlaute, Ziffern und . - _ @ +", "2 to 64 letters without accents, digits and . - _ @ +",
+        )) }
+        input #login type="text" name="login" autocomplete="off" autocapitalize="none" spellcheck="false"
+            aria-describedby="login-hint" required maxlength="64" value=(fields.field("login"));
     };
+    let rights = Rights::of_new(caller, fields, error);
+    let sent = (&own, &rights, fields.field("reason"));
     html! {
         @if let Some(error) = error { (page::alert(&page::explained(look, error))) }
-        form method="post" action=(look.to("/users/new")) {
-            (look.form_token())
-            div.card {
-                (names(look, fields.field("name"), fields.field("email")))
-                label for="login" { (look.of_two("Anmeldename", "Login name")) }
-                p.hint #login-hint { (look.of_two(
-                    "2 bis 64 Buchstaben ohne Umlaute, Ziffern und . - _ @ +", "2 to 64 letters without accents, digits and . - _ @ +",
-                )) }
-                input #login type="text" name="login" autocomplete="off" autocapitalize="none" spellcheck="false"
-                    aria-describedby="login-hint" required maxlength="64" value=(fields.field("login"));
-            }
-            (rights.fields(console, look, caller))
-            (approvals::reason_field(console, look, fields.field("reason")))
-            button.main type="submit" { (look.of_two("Anlegen", "Add")) }
-        }
+        (parts::rights_form(console, look, caller, ("/users/new", look.of_two("Anlegen", "Add")), sent))
     }
 }
 
@@ -194,18 +180,19 @@ async fn added(console: &Console, caller: &Caller, fields: &Form) -> Result<(Inv
 pub(super) fn invitation(look: &Look, invited: &Invited) -> Markup {
     let user = &invited.user;
     let until = user.invited_until.map(|it| said::when(look, it)).unwrap_or_default();
+    let facts = [
+        (("Name", "Name"), html! { (user.name) }),
+        (("Anmeldename", "Login name"), html! { code { (user.login) } }),
+        (("Einrichtungscode", "Initial secret"), html! { code #secret { (invited.secret) } }),
+        (("Einzugeben auf", "To be entered at"), html! { code { (crate::BASE) "/welcome" } }),
+        (("Gilt bis", "Holds until"), html! { (until) }),
+    ];
+    let what_to_do = (
+        "Der Einrichtungscode steht nur jetzt hier. Geben Sie ihn persönlich weiter.",
+        "The initial secret is shown only now. Hand it over in person.",
+    );
     html! {
-        (page::done(look.of_two(
-            "Der Einrichtungscode steht nur jetzt hier. Geben Sie ihn persönlich weiter.",
-            "The initial secret is shown only now. Hand it over in person.",
-        )))
-        dl.card {
-            dt { (look.of_two("Name", "Name")) } dd { (user.name) }
-            dt { (look.of_two("Anmeldename", "Login name")) } dd { code { (user.login) } }
-            dt { (look.of_two("Einrichtungscode", "Initial secret")) } dd { code #secret { (invited.secret) } }
-            dt { (look.of_two("Einzugeben auf", "To be entered at")) } dd { code { (crate::BASE) "/welcome" } }
-            dt { (look.of_two("Gilt bis", "Holds until")) } dd { (until) }
-        }
+        (parts::secret(look, what_to_do, &facts))
         p { a.button href=(look.to(&format!("/users/{}", user.id))) { (look.of_two("Zum Benutzer", "To the user")) } }
     }
 }

@@ -58,7 +58,7 @@ async fn a_house_with_four_eyes_forwards_a_message_by_two() {
     let message = parked(&bed, "<a/>").await;
     let path = format!("/clarifications/{message}");
     let page = is_theirs_alone(&bed, &path).await;
-    assert!(page.contains("Begründung für die zweite Person"), "{page}");
+    assert!(page.contains("liest ihn als Begründung"), "{page}");
     let (forward, once) = (format!("{path}/forward"), value_of(&page, "once"));
     let to = ("to", "bab:05974028");
     bed.send("clerk", &forward, &[to]).await.is(409);
@@ -78,6 +78,16 @@ async fn a_house_with_four_eyes_forwards_a_message_by_two() {
     led(&bed.send("operator", &format!("{approval}/agree"), &[]).await);
     assert_eq!(state().await, "confirmed");
     assert!(tasks(&bed, "clarification").await.is_empty());
+
+    let other = format!("/messages/{}", parked(&bed, "<b/>").await);
+    let page = text(&bed.see("operator", &other).await.is(200));
+    let (forward, once) = (format!("{other}/forward"), value_of(&page, "once"));
+    let asked = [to, ("note", "nicht zuständig"), ("once", &*once)];
+    let first = led(&bed.send("operator", &forward, &asked).await).to_owned();
+    assert!(first.contains("/approvals/"), "{first}");
+    assert_eq!(led(&bed.send("operator", &forward, &asked).await), first, "operators ask once, too");
+    let elsewhere = [("to", "bab:05978000"), ("note", "nicht zuständig"), ("once", &*once)];
+    bed.send("operator", &forward, &elsewhere).await.is(409);
 }
 
 #[tokio::test]

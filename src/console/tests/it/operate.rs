@@ -6,6 +6,7 @@ use model::Id;
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, FORM};
+use crate::desk::value_of;
 use crate::gateway::{Answer, Call, Gateway};
 
 /// Pages of operators without ids, and a role that sees each; a clerk of unit 63 sees none of them but messages and partners.
@@ -122,7 +123,13 @@ async fn a_stuck_message_is_found_and_resent_with_a_note_that_the_audit_log_show
     assert!(log.contains("Leitung steht wieder") && !log.contains("ansehen"), "{log}");
     let log = text(&bed.see("auditor", "/audit?subject=irgendwas").await.is(200));
     assert!(!log.contains("Leitung steht wieder"), "what is no id has no acts: {log}");
-    bed.send("operator", &format!("/messages/{id}/return"), &[]).await.is(303);
+    let page = text(&bed.see("operator", &format!("/messages/{id}")).await.is(200));
+    assert!(page.contains("message.returned-by-hand"), "what the sender is told: {page}");
+    let once = value_of(&page, "once");
+    for _ in 0..2 {
+        let sent = bed.send("operator", &format!("/messages/{id}/return"), &[("once", &once)]).await.is(303);
+        assert!(sent.header("location").starts_with(&format!("/console/messages/{id}?done=return")));
+    }
     assert_eq!(state(&bed, id).await, "returned");
     bed.send("operator", &format!("/messages/{id}/resend"), &[]).await.is(409);
 }

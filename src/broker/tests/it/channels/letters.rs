@@ -105,7 +105,18 @@ async fn a_letter_that_names_none_for_sure_lies_on_a_desk_until_it_is_filed() {
         let ids: Vec<Id> = desk.iter().map(|it| it.meta().id).collect();
         let refused = bed.file(ids[0], Filing::Into(closed.meta.id)).await;
         assert!(matches!(refused, Err(Error::Model(model::Error::WrongState { state: "closed" }))));
+        let of_it =
+            |tasks: Vec<model::activity::Task>| tasks.into_iter().find(|it| it.case_id == Some(ids[0]));
+        let task = of_it(bed.open_tasks().await).unwrap().meta.id;
+        for end in [Change::CompleteTask(None), Change::CancelTask] {
+            let end = change(RecordKind::Task, task, end);
+            let by_hand = bed.broker.submit(&bed.ours, end.clone(), None).await.unwrap_err();
+            assert_eq!(by_hand.code(), "model.undecided", "it lies there still");
+            let by_adapter = host(&bed).await.submit("end", end).await.unwrap_err();
+            assert_eq!(by_adapter.code, "model.undecided");
+        }
         let filed = bed.file(ids[0], Filing::Into(two.meta.id)).await.unwrap();
+        assert_eq!(bed.record(RecordKind::Task, task).await.status(), "done");
         assert_eq!((filed.status, filed.case_id), (InteractionStatus::Filed, Some(two.meta.id)));
         let again = bed.file(ids[0], Filing::Into(one.meta.id)).await;
         assert!(matches!(again, Err(Error::Model(model::Error::WrongState { state: "filed" }))));

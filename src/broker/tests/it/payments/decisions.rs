@@ -99,7 +99,7 @@ async fn a_decision_ends_what_was_asked_because_it_was_late() {
 }
 
 #[tokio::test]
-async fn what_is_found_besides_waits_for_its_turn_and_opens_a_task_if_there_is_none() {
+async fn what_is_found_besides_waits_for_its_turn_and_nobody_ends_its_task_by_hand() {
     on_every_engine(|database| async move {
         let till = Till::open(database).await;
         let payment = underpaid(&till, &till.claim(2_500).await).await;
@@ -111,7 +111,9 @@ async fn what_is_found_besides_waits_for_its_turn_and_opens_a_task_if_there_is_n
         };
         differs(1).await;
         assert_eq!(till.tasks(&payment).await, ["payment.underpaid"], "one is decided about at a time");
-        till.end_tasks(&payment).await;
+        for end in [Change::CompleteTask(None), Change::CancelTask] {
+            assert_eq!(till.end_task(&payment, end).await.unwrap_err().code(), "model.undecided");
+        }
         differs(2).await;
         assert_eq!(till.tasks(&payment).await, ["payment.underpaid"]);
         let reasons =

@@ -437,15 +437,14 @@ impl Till {
         tasks.into_iter().filter_map(open).collect()
     }
 
-    /// Somebody ends the open tasks about a payment by hand.
-    pub async fn end_tasks(&self, payment: &Payment) {
+    /// Somebody wants to end the open task about a payment by hand, in this way.
+    pub async fn end_task(&self, payment: &Payment, change: Change) -> Result<Record, broker::Error> {
         let filter = RecordFilter { parent: Some(payment.meta.id), ..RecordFilter::of(RecordKind::Task) };
         let whole = Caller { scope: Scope::tenant("soest"), ..self.clerk.clone() };
-        for task in self.broker().records(&whole, &filter, &Page::first(100)).await.unwrap().items {
-            let (id, change) = (task.meta().id, Change::CompleteTask(None));
-            let end = Command { kind: RecordKind::Task, id, expected: None, change };
-            self.broker().submit(&whole, end, None).await.unwrap();
-        }
+        let tasks = self.broker().records(&whole, &filter, &Page::first(100)).await.unwrap().items;
+        let [task] = &tasks[..] else { panic!("one task, not {}", tasks.len()) };
+        let end = Command { kind: RecordKind::Task, id: task.meta().id, expected: None, change };
+        self.broker().submit(&whole, end, None).await
     }
 
     /// The tokens of the doors that the provider was told of last.
