@@ -1,7 +1,7 @@
 //! Tasks that stay on a desk for as long as what they are about waits for a decision: a message that is parked, a letter that lies on a desk,
-//! a contradiction of a payment. The decision ends its task in its own transaction; nobody ends it before.
+//! a contradiction of a payment, a hand-over that could not be made. The decision ends its task in its own transaction; nobody ends it before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::activity::{InteractionStatus, Task};
 use model::clarification::Clarification;
@@ -21,6 +21,8 @@ pub enum Undecided {
     Letter(Id),
     /// A payment with a contradiction.
     Payment(Id),
+    /// A hand-over to an adapter that could not be made.
+    Delivery(Id),
 }
 
 /// What tasks are about, read at once.
@@ -29,6 +31,8 @@ pub(crate) struct Subjects {
     pub(crate) parked: BTreeMap<Id, Clarification>,
     /// Payments, letters, cases.
     pub(crate) records: BTreeMap<Id, Record>,
+    /// Hand-overs that wait for a human.
+    pub(crate) deliveries: BTreeSet<Id>,
 }
 
 impl Subjects {
@@ -43,6 +47,9 @@ impl Subjects {
             let waits = payment.clearing.as_ref().is_some_and(|it| it.reason.code() == task.kind);
             return waits.then_some(Undecided::Payment(id));
         }
+        if let Some(id) = task.delivery_id {
+            return self.deliveries.contains(&id).then_some(Undecided::Delivery(id));
+        }
         // A letter to be written by hand is of the same kind, and is about a case.
         let id = task.case_id.filter(|_| task.kind == TO_FILE)?;
         let Some(Record::Interaction(letter)) = self.records.get(&id) else { return None };
@@ -56,9 +63,11 @@ impl Broker {
         let messages: Vec<Id> = tasks.iter().filter_map(|task| task.message_id).collect();
         let records: Vec<Id> =
             tasks.iter().flat_map(|task| [task.payment_id, task.case_id]).flatten().collect();
+        let deliveries: Vec<Id> = tasks.iter().filter_map(|task| task.delivery_id).collect();
         Ok(Subjects {
             parked: self.store().clarifications_of(tenant, &messages).await?,
             records: self.store().records_of(tenant, None, &records).await?,
+            deliveries: self.store().parked_deliveries(tenant, &deliveries).await?,
         })
     }
 

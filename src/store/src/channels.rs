@@ -1,5 +1,7 @@
 //! What adapters are told of records and what they call them, as far as it can be read.
 
+use std::collections::BTreeSet;
+
 use model::adapter::Link;
 use model::{EventKind, Id, RecordKind, Scope, Timestamp};
 use serde_json::Value;
@@ -110,6 +112,19 @@ impl Store {
             .and_if("root =", filter.root);
         let rows = self.db().read(page.apply(select, "id >", " ORDER BY id LIMIT ")).await?;
         page.listed(rows.iter().map(|row| Ok((row.id(0)?, delivery(row)?))))
+    }
+
+    /// Those of these deliveries that wait for a human; at most some hundreds at once.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn parked_deliveries(&self, tenant: &str, ids: &[Id]) -> Result<BTreeSet<Id>, Error> {
+        let select = Select::new("SELECT id FROM channel_delivery WHERE tenant = ").bind(tenant);
+        let mut select = select.sql(" AND state = 'parked' AND id IN (NULL");
+        for id in ids {
+            select = select.sql(", ").bind(*id);
+        }
+        self.db().read(select.sql(")")).await?.iter().map(|row| row.id(0)).collect()
     }
 
     /// One of them.

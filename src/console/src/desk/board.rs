@@ -25,14 +25,15 @@ fn words_of(pile: Pile) -> (&'static str, &'static str) {
     }
 }
 
-/// Where something is decided about that a task waits for.
-pub(super) fn decided_at(undecided: Undecided) -> String {
+/// The page on which something is decided about that a task waits for; operators alone decide about hand-overs.
+pub(super) fn decided_at(undecided: Undecided) -> Option<String> {
     let (place, id) = match undecided {
         Undecided::Message(id) => ("clarifications", id),
         Undecided::Letter(id) => ("post", id),
         Undecided::Payment(id) => ("payments", id),
+        Undecided::Delivery(_) => return None,
     };
-    format!("/{place}/{id}")
+    Some(format!("/{place}/{id}"))
 }
 
 /// `GET /console/desk`.
@@ -173,7 +174,7 @@ fn table(console: &Console, look: &Look, visit: &Visit, rows: &[Waiting]) -> Mar
                 th scope="col" { (look.of_two("Bearbeitung", "Work")) }
             } }
             tbody { @for Waiting { task, about: subject, undecided } in rows {
-                @let elsewhere = undecided.map(decided_at);
+                @let elsewhere = undecided.and_then(decided_at);
                 @let about = about(look, subject);
                 tr {
                     td { a href=(look.to(elsewhere.as_ref().unwrap_or(&own(task)))) { (what(look, task)) }

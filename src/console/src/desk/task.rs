@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use broker::{ChannelFilter, Error, Page};
+use broker::Error;
 use maud::{Markup, html};
 use model::activity::Task;
 use model::command::{Change, Command};
@@ -20,8 +20,6 @@ use crate::visit::Visit;
 
 /// Longest result, in characters.
 const RESULT: usize = 10_000;
-/// Deliveries of one tree that are looked through.
-const DELIVERIES: u32 = 200;
 
 /// `GET /console/tasks/{id}`.
 pub(super) async fn show(
@@ -52,13 +50,13 @@ async fn try_show(
     let about = about(console, look, visit, &task).await?;
     let delivery = delivery(console, look, visit, &task).await?;
     let units = all_units(console, visit);
-    let elsewhere = console.broker.undecided(&visit.caller, &task).await?.map(board::decided_at);
-    let acts = match (elsewhere, &delivery) {
+    let undecided = console.broker.undecided(&visit.caller, &task).await?;
+    let acts = match (undecided, undecided.and_then(board::decided_at)) {
         _ if !task.status.is_open() => html! {},
-        (Some(path), _) => decided_elsewhere(look, &task, &path, &units),
+        (None, _) => acts(look, &task, &units),
+        (Some(_), Some(path)) => decided_elsewhere(look, &task, &path, &units),
         // The operators end it by making the hand-over again, or by giving it up.
-        (None, Some(_)) => html! { section.card { h2 { (what_to_do(look)) } (take_form(look, &task)) } },
-        (None, None) => acts(look, &task, &units),
+        (Some(_), None) => html! { section.card { h2 { (what_to_do(look)) } (take_form(look, &task)) } },
     };
     let title = board::what(look, &task);
     let body = html! {
@@ -136,15 +134,14 @@ async fn delivery(
     visit: &Visit,
     task: &Task,
 ) -> Result<Option<Markup>, Error> {
-    let filter = ChannelFilter { parked: Some(true), root: Some(task.meta.root), ..ChannelFilter::default() };
-    let page = Page::first(DELIVERIES);
-    let rows = match console.broker.channel_deliveries(&visit.caller, &filter, &page).await {
-        Ok(listed) => listed.items,
-        Err(Error::Model(model::Error::Forbidden)) => vec![],
+    let Some(id) = task.delivery_id else { return Ok(None) };
+    let row = match console.broker.channel_delivery(&visit.caller, id).await {
+        Ok(row) if row.parked.is_some() => row,
+        Ok(_) | Err(Error::Model(model::Error::NotFound { .. } | model::Error::Forbidden)) => {
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
-    let found = rows.into_iter().find(|row| row.task == Some(task.meta.id));
-    let Some(row) = found else { return Ok(None) };
     let kind = words::kind(row.kind);
     Ok(Some(html! {
         section.card {
