@@ -11,9 +11,10 @@ use model::activity::{Task, TaskStatus};
 use model::payment::record::ClearingReason;
 use model::{Id, Record, Timestamp};
 
-use super::parts::{Asked, ROWS, answer, due, just_done, moment, own_units, unit_filter, unit_name};
+use super::parts::{ROWS, answer, due, just_done, moment, own_units, unit_filter, unit_name};
 use super::{clarification, post, words};
 use crate::Console;
+use crate::asked::Asked;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -98,7 +99,7 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
     let deliveries = parked(console, visit).await?;
     let kinds: Vec<Kind> = desk.tasks.iter().map(|task| Kind::of(task, &deliveries)).collect();
     let wanted = Kind::ALL.into_iter().find(|kind| asked.get("kind") == Some(kind.name()));
-    let from = asked.get("from").and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+    let from = asked.parsed::<usize>("from").unwrap_or(0);
     let chosen = desk.tasks.iter().zip(&kinds).filter(|(_, kind)| wanted.is_none_or(|it| it == **kind));
     let all: Vec<&Task> = chosen.map(|(task, _)| task).collect();
     let next = from.saturating_add(ROWS as usize);

@@ -2,7 +2,7 @@
 //! the same page says where it is.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use broker::{DoneOrAsked, Error};
 use maud::{Markup, html};
@@ -12,11 +12,11 @@ use model::rights::Action;
 use model::{Authority, Id, Message};
 
 use super::document::download;
-use super::parts::{
-    Asked, all_units, answer, help, id, just_done, moment, once, once_field, size, unit_name,
-};
+use super::parts::{all_units, answer, help, just_done, moment, once, once_field, size, unit_name};
 use super::{line, mend, words};
 use crate::Console;
+use crate::asked::{Asked, PathId};
+use crate::asking::{self, Reason};
 use crate::form::Form;
 use crate::operate::show;
 use crate::page::{self, Look};
@@ -30,11 +30,11 @@ pub(super) async fn show(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
     asked: Asked,
 ) -> Response {
     let told = just_done(&look, &asked);
-    answer(&look, try_show(&console, &look, &visit, (&message, told)).await)
+    answer(&look, try_show(&console, &look, &visit, (message, told)).await)
 }
 
 /// The page of a message, with something said at its top.
@@ -42,9 +42,8 @@ pub(super) async fn try_show(
     console: &Console,
     look: &Look,
     visit: &Visit,
-    (text, told): (&str, Markup),
+    (id, told): (Id, Markup),
 ) -> Result<Response, Error> {
-    let id = id(text)?;
     let message = console.broker.message(&visit.caller, id).await?;
     let waits = match console.broker.clarification(&visit.caller, id).await {
         Ok(found) => Some(found),
@@ -153,10 +152,9 @@ pub(super) async fn state(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
 ) -> Response {
-    let outcome = async { console.broker.message(&visit.caller, id(&message)?).await };
-    match outcome.await {
+    match console.broker.message(&visit.caller, message).await {
         Ok(message) => {
             let href = look.to(&format!("/clarifications/{}", message.id));
             let shown = html! {
@@ -263,9 +261,6 @@ fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) ->
             } }
             @if may.contains(&Act::Forward) { details.act {
                 summary { (look.of_two("An die zuständige Behörde weiterleiten", "Forward to the competent authority")) }
-                @if console.broker.four_eyes() { p.hint { (look.of_two(
-                    "Eine zweite Person aus dem Betrieb muss zustimmen.", "A second person, an operator, has to agree.",
-                )) } }
                 form method="post" action=(path("forward")) {
                     (look.form_token()) (once_field())
                     label for="to" { (look.of_two("Behörde in diesem Haus", "Authority of this house")) }
@@ -274,8 +269,7 @@ fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) ->
                         @for (key, name) in authorities(console, &found.message) { option value=(key) { (name) } }
                     }
                     @if console.broker.four_eyes() {
-                        label for="note-forward" { (look.of_two("Begründung für die zweite Person", "Reason for the second person")) }
-                        input #note-forward type="text" name="note" required maxlength=(broker::NOTE_CHARS);
+                        (asking::field(look, Reason::must("note-forward")))
                     } @else { (note(look, "note-forward")) }
                     button type="submit" { (look.of_two("Weiterleiten", "Forward")) }
                 }
@@ -303,10 +297,10 @@ pub(super) async fn file(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
 ) -> Response {
     let outcome = async {
-        let (message, _, payload) = console.broker.message_content(&visit.caller, id(&message)?).await?;
+        let (message, _, payload) = console.broker.message_content(&visit.caller, message).await?;
         Ok(download(&payload, message.file_name.as_deref().unwrap_or("nachricht")))
     };
     answer(&look, outcome.await)
@@ -317,12 +311,11 @@ pub(super) async fn resend(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
     form: Form,
 ) -> Response {
-    let outcome =
-        async { console.broker.resend(&visit.caller, id(&message)?, form.given("note"), None).await };
-    onward(&look, outcome.await, "resent")
+    let outcome = console.broker.resend(&visit.caller, message, form.given("note"), None).await;
+    onward(&look, outcome, "resent")
 }
 
 /// `POST /console/clarifications/{id}/return`.
@@ -330,13 +323,12 @@ pub(super) async fn give_back(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
     form: Form,
 ) -> Response {
     let (rule, note) = (form.given("rule"), form.given("note"));
-    let outcome =
-        async { console.broker.return_by_hand(&visit.caller, id(&message)?, rule, note, None).await };
-    onward(&look, outcome.await, "returned")
+    let outcome = console.broker.return_by_hand(&visit.caller, message, rule, note, None).await;
+    onward(&look, outcome, "returned")
 }
 
 /// `POST /console/clarifications/{id}/forward`.
@@ -344,18 +336,18 @@ pub(super) async fn forward(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
     form: Form,
 ) -> Response {
     let outcome = async {
         let to: Authority = form.field("to").parse().map_err(|_| Error::UnknownAuthority)?;
-        let note = form.given("note");
-        let once = once(&form, &[&message, &to.to_string(), note.unwrap_or_default()]);
-        console.broker.forward_or_ask(&visit.caller, id(&message)?, &to, note, once.as_ref()).await
+        let note = asking::why(&form);
+        let once = once(&form, &[&message.to_string(), &to.to_string(), note.unwrap_or_default()]);
+        console.broker.forward_or_ask(&visit.caller, message, &to, note, once.as_ref()).await
     };
     match outcome.await {
         Ok(DoneOrAsked::Done(message)) => look.onward(&at(message.id, "forwarded")),
-        Ok(DoneOrAsked::Asked(approval)) => look.onward(&format!("/approvals/{}", approval.id)),
+        Ok(DoneOrAsked::Asked(asked)) => asking::onward(&look, &asked),
         Err(error) => page::failed(&look, &error),
     }
 }
@@ -365,12 +357,11 @@ pub(super) async fn park(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
     form: Form,
 ) -> Response {
-    let outcome =
-        async { console.broker.park_by_hand(&visit.caller, id(&message)?, form.given("note"), None).await };
-    onward(&look, outcome.await, "parked")
+    let outcome = console.broker.park_by_hand(&visit.caller, message, form.given("note"), None).await;
+    onward(&look, outcome, "parked")
 }
 
 fn onward(look: &Look, outcome: Result<Message, Error>, done: &str) -> Response {

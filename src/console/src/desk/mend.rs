@@ -1,7 +1,7 @@
 //! Mended bytes for a message that waits: checked first, and taken over only if nothing stands against them.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use broker::{Checked, Error, Mended};
@@ -9,8 +9,8 @@ use maud::{Markup, html};
 use model::{Id, Message};
 
 use super::clarification::{at, note};
-use super::parts::id;
 use crate::Console;
+use crate::asked::PathId;
 use crate::file_form::FileForm;
 use crate::operate::show;
 use crate::page::{self, Look};
@@ -48,10 +48,10 @@ pub(super) async fn mend(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
     mut form: FileForm,
 ) -> Response {
-    let outcome = try_mend(&console, &visit, &message, &mut form).await;
+    let outcome = try_mend(&console, &visit, message, &mut form).await;
     form.drain().await;
     match outcome {
         Ok((_, Mended::Done(message))) => look.onward(&at(message.id, "mended")),
@@ -63,10 +63,9 @@ pub(super) async fn mend(
 async fn try_mend(
     console: &Console,
     visit: &Visit,
-    message: &str,
+    id: Id,
     form: &mut FileForm,
 ) -> Result<(Message, Mended), Error> {
-    let id = id(message)?;
     let before = console.broker.message(&visit.caller, id).await?;
     let name = form.name.clone().ok_or(model::Error::Invalid { field: "file" })?;
     let only_check = form.fields.field("act") != "send";

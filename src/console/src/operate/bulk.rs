@@ -7,9 +7,9 @@ use broker::{NOTE_CHARS, Redrive, RedriveState};
 use maud::{Markup, html};
 use model::Timestamp;
 
-use super::ask::{Asked, PathId};
 use super::show;
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;

@@ -11,9 +11,10 @@ use model::rights::Action;
 use model::{Authority, Event, EventKind, Message, MessageState};
 use serde_json::Value;
 
-use super::ask::{Asked, PathId};
 use super::{labels, messages, show};
 use crate::Console;
+use crate::asked::{Asked, PathId};
+use crate::asking::{self, Reason};
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -203,7 +204,7 @@ struct Offer<'a> {
     why: &'a str,
     /// What it asks besides the note.
     fields: Option<Markup>,
-    /// Whether a second person has to agree: the note is the reason.
+    /// Whether a second person has to agree: a reason is asked for instead of a note.
     is_asked: bool,
 }
 
@@ -218,18 +219,15 @@ fn act(look: &Look, message: &Message, offer: Offer<'_>) -> Markup {
                 (look.form_token())
                 p.hint { (why) }
                 @if let Some(fields) = &fields { (fields) }
-                label for=(field) { (look.of_two("Vermerk für Kolleginnen und Kollegen", "Note for colleagues")) }
-                p.hint id={ (field) "-hint" } {
-                    (if is_asked { look.of_two(
-                        "Nötig: Eine zweite Person muss zustimmen und liest ihn als Begründung.",
-                        "Needed: a second person has to agree and reads it as the reason.",
-                    ) } else { look.of_two("Freiwillig.", "Optional.") }) " "
-                    (look.of_two(
-                        "Ohne personenbezogene Daten; er geht nie an die andere Seite.",
-                        "Without personal data; it never goes to the other side.",
-                    ))
+                @if is_asked { (asking::field(look, Reason::must(&field))) }
+                @else {
+                    label for=(field) { (look.of_two("Vermerk für Kolleginnen und Kollegen", "Note for colleagues")) }
+                    p.hint id={ (field) "-hint" } { (look.of_two(
+                        "Freiwillig. Ohne personenbezogene Daten; er geht nie an die andere Seite.",
+                        "Optional. Without personal data; it never goes to the other side.",
+                    )) }
+                    input id=(field) name="note" type="text" maxlength=(NOTE_CHARS) aria-describedby={ (field) "-hint" } autocomplete="off";
                 }
-                input id=(field) name="note" type="text" required[is_asked] maxlength=(NOTE_CHARS) aria-describedby={ (field) "-hint" } autocomplete="off";
                 button class=(class) type="submit" { (label) }
             }
         }
@@ -269,8 +267,7 @@ fn release(look: &Look, message: &Message) -> Markup {
                     option value="60" selected { "60 " (look.of_two("Minuten", "minutes")) }
                     option value="240" { "4 " (look.of_two("Stunden", "hours")) }
                 }
-                label for="release-reason" { (look.of_two("Begründung", "Reason")) }
-                input #release-reason name="reason" type="text" required maxlength="500" autocomplete="off";
+                (asking::field(look, Reason::must("release-reason")))
                 button type="submit" { (look.of_two("Beantragen", "Ask")) }
             }
         }
@@ -407,9 +404,9 @@ pub(super) async fn forward(
     let Ok(to) = form.field("to").parse::<Authority>() else {
         return page::failed(&look, &broker::Error::UnknownAuthority);
     };
-    match console.broker.forward_or_ask(&visit.caller, id, &to, form.given("note"), None).await {
+    match console.broker.forward_or_ask(&visit.caller, id, &to, asking::why(&form), None).await {
         Ok(DoneOrAsked::Done(_)) => look.onward(&format!("/messages/{id}?done=forward")),
-        Ok(DoneOrAsked::Asked(asked)) => look.onward(&format!("/approvals/{}", asked.id)),
+        Ok(DoneOrAsked::Asked(asked)) => asking::onward(&look, &asked),
         Err(error) => page::failed(&look, &error),
     }
 }

@@ -1,17 +1,18 @@
 //! `/tokens`: tokens by which systems call the REST interface. As there, nobody gives away what he does not have.
 
 use axum::Extension;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use broker::{Error, NewToken, TokenRow, TokenSecret};
 use maud::{Markup, html};
 use model::{Caller, Id, Timestamp};
 
-use super::approvals;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
 use crate::Console;
+use crate::asked::{Asked, PathId};
+use crate::asking::{self, Reason};
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -21,15 +22,14 @@ pub(super) async fn page(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    RawQuery(query): RawQuery,
+    asked: Asked,
 ) -> Response {
-    let is_done = query.as_deref().is_some_and(|it| it.split('&').any(|pair| pair == "done=1"));
     match console.broker.own_tokens(&visit.caller).await {
         Ok(rows) => page::page(
             &look,
             look.of_two("Zugänge von Systemen", "Tokens of systems"),
             &html! {
-                @if is_done { (page::done(look.of_two("Der Zugang ist beendet.", "The token is ended."))) }
+                @if asked.get("done").is_some() { (page::done(look.of_two("Der Zugang ist beendet.", "The token is ended."))) }
                 (body(&console, &look, &rows))
             },
         ),
@@ -128,7 +128,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: O
                 input #expires type="date" name="expires" value=(fields.field("expires"));
             }
             (rights.fields(console, look, caller))
-            (approvals::reason_field(console, look, fields.field("reason")))
+            (asking::field_if_wanted(console, look, Reason { value: fields.field("reason"), ..Reason::must("reason") }))
             button.main type="submit" { (look.of_two("Anlegen", "Create")) }
         }
     }
@@ -142,21 +142,24 @@ pub(super) async fn add(
     fields: Form,
 ) -> Response {
     let caller = &visit.caller;
-    let outcome = match wanted(&fields) {
-        Ok(new) if console.broker.four_eyes() => {
-            let asked = console.broker.ask_for_token(caller, new, fields.field("reason"), None).await;
-            asked.map(|(token, approval)| (token, Some(approval.id)))
-        }
-        Ok(new) => console.broker.create_token_once(caller, new, None).await.map(|token| (token, None)),
-        Err(error) => Err(error),
-    };
-    match outcome {
+    match made(&console, caller, &fields).await {
         Ok((made, approval)) => page::page(&look, new_title(&look), &secret(&look, &made, approval)),
         Err(error) => {
             let body = form(&console, &look, caller, &fields, Some(&error));
             refused(&look, &error, new_title(&look), &body)
         }
     }
+}
+
+/// The token, and the approval under which it was only asked for.
+async fn made(console: &Console, caller: &Caller, fields: &Form) -> Result<(TokenSecret, Option<Id>), Error> {
+    let new = wanted(fields)?;
+    if !console.broker.four_eyes() {
+        return Ok((console.broker.create_token_once(caller, new, None).await?, None));
+    }
+    let reason = asking::reason(fields)?;
+    let (token, asked) = console.broker.ask_for_token(caller, new, reason, None).await?;
+    Ok((token, Some(asked.id)))
 }
 
 fn wanted(fields: &Form) -> Result<NewToken, Error> {
@@ -174,9 +177,7 @@ fn wanted(fields: &Form) -> Result<NewToken, Error> {
 
 fn secret(look: &Look, made: &TokenSecret, approval: Option<Id>) -> Markup {
     html! {
-        @if let Some(id) = approval { p { a href=(look.to(&format!("/approvals/{id}"))) { (look.of_two(
-            "Der Zugang gilt, sobald eine zweite Person zugestimmt hat.", "The token is valid once a second person has agreed.",
-        )) } } }
+        @if let Some(approval) = approval { (asking::waits(look, approval)) }
         (page::done(look.of_two(
             "Das Geheimnis steht nur jetzt hier. Tragen Sie es im System ein.",
             "The secret is shown only now. Enter it in the system.",
@@ -195,10 +196,9 @@ pub(super) async fn end(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     _: Form,
 ) -> Response {
-    let Ok(id) = id.parse::<Id>() else { return page::missing(&look) };
     match console.broker.end_token(&visit.caller, id).await {
         Ok(()) => look.onward("/tokens?done=1"),
         Err(error) => page::failed(&look, &error),

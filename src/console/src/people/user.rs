@@ -1,7 +1,7 @@
 //! `/users/{id}`: one user: names and rights, state, initial secret, sessions.
 
 use axum::Extension;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use broker::{Act, Error, User, UserChange, UserState};
 use maud::{Markup, html};
@@ -11,8 +11,9 @@ use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
 use super::users::{invitation, names};
-use super::{approvals, asking};
 use crate::Console;
+use crate::asked::{Asked, PathId};
+use crate::asking::{self, Reason};
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -22,12 +23,12 @@ pub(super) async fn page(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    PathId(id): PathId,
+    asked: Asked,
 ) -> Response {
-    let is_done = query.as_deref().is_some_and(|it| it.split('&').any(|pair| pair == "done=1"));
-    let above = html! { @if is_done { (page::done(look.of_two("Gespeichert.", "Saved."))) } };
-    shown(&console, &look, &visit.caller, &id, None, above).await
+    let above =
+        html! { @if asked.get("done").is_some() { (page::done(look.of_two("Gespeichert.", "Saved."))) } };
+    shown(&console, &look, &visit.caller, id, None, above).await
 }
 
 /// The page of a user; with an error, the page again with what is wrong.
@@ -35,11 +36,10 @@ async fn shown(
     console: &Console,
     look: &Look,
     caller: &Caller,
-    id: &str,
+    id: Id,
     error: Option<&Error>,
     above: Markup,
 ) -> Response {
-    let Ok(id) = id.parse::<Id>() else { return page::missing(look) };
     let found = async {
         let user = console.broker.user(caller, id).await?;
         Ok::<_, Error>((user, console.broker.user_waits(caller, id).await?))
@@ -122,7 +122,7 @@ fn acts(console: &Console, look: &Look, user: &User, waits: Option<Timestamp>) -
         let is_back = name == "active" && user.state == UserState::Disabled;
         let fields = html! {
             input type="hidden" name="state" value=(name);
-            @if is_back { (asking::reason_input(console, look, "reason-back")) }
+            @if is_back { (asking::field_if_wanted(console, look, Reason::must("reason-back"))) }
         };
         act("state", fields, german, english, grave)
     };
@@ -134,7 +134,7 @@ fn acts(console: &Console, look: &Look, user: &User, waits: Option<Timestamp>) -
             } @else { (state("active", "Entsperren", "Unlock", false)) }
             @if waits.is_some() { (act("waiting/lift", html! {}, "Wartezeit aufheben", "Lift waiting", false)) }
             (act("sessions/end", html! {}, "Anmeldungen beenden", "End sessions", false))
-            (act("reset", asking::reason_input(console, look, "reason-reset"), "Neuer Einrichtungscode", "New initial secret", true))
+            (act("reset", asking::field_if_wanted(console, look, Reason::may("reason-reset")), "Neuer Einrichtungscode", "New initial secret", true))
         }
         p.hint { (look.of_two(
             "Ein neuer Einrichtungscode löscht Kennwort und zweiten Faktor. Jede Änderung der Rechte beendet die Anmeldungen sofort.",
@@ -157,7 +157,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, user: &User) -> Markup 
             input type="hidden" name="version" value=(user.version);
             div.card { (names(look, &user.name, user.email.as_deref().unwrap_or_default())) }
             (rights.fields(console, look, caller))
-            (approvals::reason_field(console, look, ""))
+            (asking::field_if_wanted(console, look, Reason::may("reason")))
             button.main type="submit" { (look.of_two("Speichern", "Save")) }
         }
     }
@@ -168,16 +168,15 @@ pub(super) async fn change(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     fields: Form,
 ) -> Response {
-    let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
-    let user = match console.broker.user(&visit.caller, user).await {
+    let user = match console.broker.user(&visit.caller, id).await {
         Ok(user) => user,
         Err(error) => return page::failed(&look, &error),
     };
     let change = difference(&user, &fields);
-    changed(&console, &look, &visit.caller, &id, &fields, change).await
+    changed(&console, &look, &visit.caller, id, &fields, change).await
 }
 
 /// What the form says other than the user is.
@@ -200,7 +199,7 @@ pub(super) async fn state(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     fields: Form,
 ) -> Response {
     let state = match fields.field("state") {
@@ -210,24 +209,22 @@ pub(super) async fn state(
         _ => return page::stale(&look),
     };
     let change = UserChange { state: Some(state), ..UserChange::default() };
-    changed(&console, &look, &visit.caller, &id, &fields, change).await
+    changed(&console, &look, &visit.caller, id, &fields, change).await
 }
 
 async fn changed(
     console: &Console,
     look: &Look,
     caller: &Caller,
-    id: &str,
+    id: Id,
     fields: &Form,
     change: UserChange,
 ) -> Response {
-    let (Ok(user), Ok(version)) = (id.parse::<Id>(), fields.field("version").parse::<u64>()) else {
-        return page::missing(look);
-    };
-    match console.broker.change_user(caller, user, version, &change).await {
+    let Ok(version) = fields.field("version").parse() else { return page::missing(look) };
+    match console.broker.change_user(caller, id, version, &change).await {
         Ok(_) => look.onward(&format!("/users/{id}?done=1")),
         Err(Error::UserNeedsApproval) if fields.given("reason").is_some() => {
-            ask(console, look, caller, (user, version), &change, fields.field("reason")).await
+            ask(console, look, caller, (id, version), change, fields).await
         }
         Err(error) => shown(console, look, caller, id, Some(&error), html! {}).await,
     }
@@ -239,14 +236,18 @@ async fn ask(
     look: &Look,
     caller: &Caller,
     (user, version): (Id, u64),
-    change: &UserChange,
-    reason: &str,
+    change: UserChange,
+    fields: &Form,
 ) -> Response {
-    if let Err(error) = console.broker.check_user_change(caller, user, version, change).await {
-        return page::failed(look, &error);
+    let asked = async {
+        console.broker.check_user_change(caller, user, version, &change).await?;
+        let act = Act::User { user, change: Box::new(change), before: None };
+        asking::ask(console, caller, act, asking::reason(fields)?).await
+    };
+    match asked.await {
+        Ok(asked) => asking::onward(look, &asked),
+        Err(error) => page::failed(look, &error),
     }
-    let Ok(change) = serde_json::to_value(change) else { return page::stale(look) };
-    approvals::asked(console, look, caller, Act::User { user, change }, reason).await
 }
 
 /// `POST /users/{id}/reset`.
@@ -254,18 +255,17 @@ pub(super) async fn reset(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     fields: Form,
 ) -> Response {
-    let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
-    match console.broker.reset_user(&visit.caller, user).await {
+    match console.broker.reset_user(&visit.caller, id).await {
         Ok(invited) => page::page(&look, &invited.user.name, &invitation(&look, &invited)),
         Err(Error::UserNeedsApproval) if fields.given("reason").is_some() => {
-            let Ok(version) = fields.field("version").parse::<u64>() else { return page::stale(&look) };
+            let Ok(version) = fields.field("version").parse() else { return page::stale(&look) };
             let change = UserChange { reset: true, ..UserChange::default() };
-            ask(&console, &look, &visit.caller, (user, version), &change, fields.field("reason")).await
+            ask(&console, &look, &visit.caller, (id, version), change, &fields).await
         }
-        Err(error) => shown(&console, &look, &visit.caller, &id, Some(&error), html! {}).await,
+        Err(error) => shown(&console, &look, &visit.caller, id, Some(&error), html! {}).await,
     }
 }
 
@@ -274,11 +274,10 @@ pub(super) async fn end_sessions(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     _: Form,
 ) -> Response {
-    let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
-    match console.broker.end_user_sessions(&visit.caller, user).await {
+    match console.broker.end_user_sessions(&visit.caller, id).await {
         Ok(()) => look.onward(&format!("/users/{id}?done=1")),
         Err(error) => page::failed(&look, &error),
     }
@@ -289,11 +288,10 @@ pub(super) async fn lift_waiting(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     _: Form,
 ) -> Response {
-    let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
-    match console.broker.lift_waiting(&visit.caller, user).await {
+    match console.broker.lift_waiting(&visit.caller, id).await {
         Ok(()) => look.onward(&format!("/users/{id}?done=1")),
         Err(error) => page::failed(&look, &error),
     }
