@@ -65,7 +65,8 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
         Err(error) => return page::failed(&look, &error),
     };
     let theirs = |approval: &Approval| approval.asked_by != visit.caller.actor;
-    let waiting: Vec<_> = waiting.into_iter().filter(|it| decides(&visit.caller, it)).collect();
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        waiting.into_iter().filter(theirs).partition(|it| decides(&visit.caller, it));
     let mut past: Vec<_> = own_past.into_iter().chain(past.into_iter().filter(theirs)).collect();
     past.sort_by_key(|approval| std::cmp::Reverse(approval.asked_at));
     let (words, now) = (look.words, console.broker.now());
@@ -88,6 +89,10 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
         (table(&look, now, &waiting, words.of("Nichts wartet auf Ihre Entscheidung.", "Nothing waits for your decision.")))
         h2 { (words.of("Von Ihnen beantragt", "Asked for by you")) }
         (table(&look, now, &own, words.of("Sie haben nichts beantragt, das noch offen ist.", "You have asked for nothing that is still open.")))
+        @if !others.is_empty() {
+            h2 { (words.of("Wartet auf andere", "Waits for others")) }
+            (table(&look, now, &others, ""))
+        }
         h2 { (words.of("Entschieden", "Decided")) }
         (table(&look, now, &past, words.of("Noch nichts ist entschieden.", "Nothing is decided yet.")))
     };

@@ -191,6 +191,7 @@ async fn only_what_one_may_decide_waits_for_one() {
     for (visitor, decides) in [("records-manager", true), ("auditor", false), ("operator", false)] {
         let list = text(&bed.see(visitor, "/approvals").await.is(200));
         assert_eq!(!list.contains("Nichts wartet auf Ihre Entscheidung"), decides, "{visitor}");
+        assert_eq!(list.contains("Wartet auf andere"), visitor == "auditor", "{visitor}");
         let page = text(&bed.see(visitor, path).await.is(200));
         assert!(page.contains("Störung"));
         assert_eq!(page.contains("/agree"), decides, "{visitor}");
@@ -418,7 +419,10 @@ async fn an_approval_of_a_partner_says_which_settings_change_and_no_secret() {
     let asked = send("/partners/new", &fields(first, "")).await;
     assert!(asked.header("location").contains("done=asked"));
     let page = approval_page(&bed, "admin-2", &asked).await;
-    assert!(page.contains("bab:05978000") && page.contains("5,0 MB") && !page.contains("&quot;do&quot;"), "{page}");
+    assert!(
+        page.contains("bab:05978000") && page.contains("5,0 MB") && !page.contains("&quot;do&quot;"),
+        "{page}"
+    );
     let agree = asked.header("location").split('?').next().unwrap().replace("/console", "") + "/agree";
     bed.send("admin-2", &agree, &[]).await.is(303);
     let second = serde_json::json!({
