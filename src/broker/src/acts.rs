@@ -32,7 +32,11 @@ impl Broker {
         caller: &Caller,
         ids: BTreeSet<Id>,
     ) -> Result<BTreeMap<Id, String>, Error> {
-        let tenant = &caller.may(Action::ReadAudit)?.tenant;
+        self.names(&caller.may(Action::ReadAudit)?.tenant, ids).await
+    }
+
+    /// The same for whoever may see what names them.
+    pub(crate) async fn names(&self, tenant: &str, ids: BTreeSet<Id>) -> Result<BTreeMap<Id, String>, Error> {
         let mut names = BTreeMap::new();
         for id in ids {
             if let Some(person) = self.store().person(tenant, id).await? {

@@ -5,7 +5,9 @@
 //! |---|---|
 //! | `route`, `router` | every page and act, once, with the right that it needs: the router and the tests are made from this list |
 //! | `visit` | who calls: the session of a request, and what is refused before a page sees it |
-//! | `page`, `nav`, `form`, `file_form` | the frame of all pages, the way through them, and what is read of forms and files |
+//! | `page`, `nav` | the frame of all pages, and the way through them |
+//! | `asked`, `form`, `file_form` | what is read of addresses, forms and files |
+//! | `asking` | what a form asks a second person for |
 //! | `workshop` | what lies outside of the broker: partners that are tried, schemas; long work |
 //! | `message_acts` | what people do about a message, on either part's page of it |
 //! | `operate` | operators: overview, messages, partners, packs, adapters, evidence, audit, figures |
@@ -14,6 +16,8 @@
 //!
 //! Pages ask the broker with the visitor's own rights, as REST does; there is no other way to the data.
 
+mod asked;
+mod asking;
 mod desk;
 mod file_form;
 mod form;

@@ -9,8 +9,9 @@ use maud::{Markup, html};
 use model::clarification::leading;
 use model::{Authority, Id, Message, MessageState};
 
+use crate::asked::PathId;
+use crate::asking::{self, Reason};
 use crate::form::{Form, once_field};
-use crate::operate::ask::PathId;
 use crate::operate::show;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -101,28 +102,23 @@ fn form(console: &Console, look: &Look, at: &str, message: &Message, offer: Offe
                     Offer::Return => (reasons(look, message)),
                     Offer::Resend | Offer::Park => {},
                 }
-                (note(look, &format!("note-{name}"), is_asked))
+                @if is_asked { (asking::field(look, Reason::must("reason-forward"))) }
+                @else { (note(look, &format!("note-{name}"))) }
                 button class=(offer.class()) type="submit" { (label) }
             }
         }
     }
 }
 
-/// A field for why, seen by colleagues; if a second person has to agree, it is the reason that is read.
-pub(crate) fn note(look: &Look, id: &str, is_asked: bool) -> Markup {
+/// A field for why, seen by colleagues.
+pub(crate) fn note(look: &Look, id: &str) -> Markup {
     html! {
         label for=(id) { (look.of_two("Vermerk für Kolleginnen und Kollegen", "Note for colleagues")) }
-        p.hint id={ (id) "-hint" } {
-            (if is_asked { look.of_two(
-                "Nötig: Eine zweite Person muss zustimmen und liest ihn als Begründung.",
-                "Needed: a second person has to agree and reads it as the reason.",
-            ) } else { look.of_two("Freiwillig.", "Optional.") }) " "
-            (look.of_two(
-                "Ohne personenbezogene Daten; er geht nie an die andere Seite.",
-                "Without personal data; it never goes to the other side.",
-            ))
-        }
-        input id=(id) name="note" type="text" required[is_asked] maxlength=(NOTE_CHARS) aria-describedby={ (id) "-hint" } autocomplete="off";
+        p.hint id={ (id) "-hint" } { (look.of_two(
+            "Freiwillig. Ohne personenbezogene Daten; er geht nie an die andere Seite.",
+            "Optional. Without personal data; it never goes to the other side.",
+        )) }
+        input id=(id) name="note" type="text" maxlength=(NOTE_CHARS) aria-describedby={ (id) "-hint" } autocomplete="off";
     }
 }
 
@@ -223,14 +219,14 @@ pub(crate) async fn forward(
         return page::failed(&look, &Error::UnknownAuthority);
     };
     let once = once(&form, Offer::Forward, id);
-    let note = form.given("note");
+    let note = asking::why(&form);
     let outcome = console.broker.forward_or_ask(&visit.caller, id, &to, note, once.as_ref()).await;
     after(&look, Offer::Forward, outcome)
 }
 
 /// The same act of the same form, however often its button is pressed.
 fn once(form: &Form, offer: Offer, id: Id) -> Option<Once> {
-    let (id, said) = (id.to_string(), ["to", "rule", "note"].map(|name| form.field(name)));
+    let (id, said) = (id.to_string(), ["to", "rule", "note", "reason"].map(|name| form.field(name)));
     form.once(&[&[offer.name(), &id][..], &said].concat())
 }
 
@@ -243,7 +239,7 @@ fn after(look: &Look, offer: Offer, outcome: Result<DoneOrAsked<Message>, Error>
             let at = path.rsplit_once('/').map_or(path, |(at, _)| at);
             look.onward(&format!("{at}?done={}", offer.name()))
         }
-        Ok(DoneOrAsked::Asked(approval)) => look.onward(&format!("/approvals/{}", approval.id)),
+        Ok(DoneOrAsked::Asked(asked)) => asking::onward(look, &asked),
         Err(error) => page::failed(look, &error),
     }
 }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Partner, TokenRow};
 
+use crate::UserChange;
+
 /// Longest time that a content is released for, in minutes.
 pub const LONGEST_RELEASE: u32 = 8 * 60;
 
@@ -68,13 +70,19 @@ pub enum Act {
     PutPartner {
         /// As it shall be.
         partner: Box<Partner>,
+        /// As it was when it was asked for, for whoever judges; absent if it was not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Box<Partner>>,
     },
-    /// A user is created or changed.
+    /// A user is changed.
     User {
         /// The user.
         user: Id,
-        /// The change, as users are changed.
-        change: Value,
+        /// The change.
+        change: Box<UserChange>,
+        /// What the user was when it was asked for, for whoever judges; absent in what was asked for before this was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Box<UserChange>>,
     },
 }
 
@@ -112,7 +120,7 @@ impl Act {
             Act::EraseEvent { event, .. } => ("event", event.to_string()),
             Act::ErasePayload { payload, .. } => ("payload", payload.to_string()),
             Act::AddToken { token } => ("token", token.id.to_string()),
-            Act::PutPartner { partner } => ("partner", partner.id.clone()),
+            Act::PutPartner { partner, .. } => ("partner", partner.id.clone()),
             Act::User { user, .. } => ("user", user.to_string()),
         }
     }

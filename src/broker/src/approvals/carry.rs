@@ -47,12 +47,12 @@ impl Broker {
                 work.put_token(&token);
                 work.insert_event(&self.audit(&token.tenant, EventKind::TokenChanged, &caller.actor, detail));
             }
-            Act::PutPartner { partner } => {
+            Act::PutPartner { partner, .. } => {
                 let partner =
                     store::Partner { tenant: agreed.tenant.clone(), updated_at: self.now(), ..*partner };
                 self.add_partner(&mut work, &partner, &caller.actor);
             }
-            Act::User { user, change } => {
+            Act::User { user, change, .. } => {
                 self.carry_out_user(&mut work, &agreed.tenant, user, &change, &caller.actor).await?;
             }
         }

@@ -14,6 +14,7 @@ mod carry;
 mod needed;
 mod release;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::approval::{ApprovalKind, ApprovalState};
@@ -85,8 +86,9 @@ impl Broker {
         if act.minutes().is_some_and(|minutes| !(1..=LONGEST_RELEASE).contains(&minutes)) {
             return Err(model::Error::Invalid { field: "minutes" }.into());
         }
-        if let Act::User { user, change } = &act {
-            self.may_ask_for_change(caller, *user, change).await?;
+        if let Act::User { user, change, before } = &mut act {
+            let user = self.may_ask_for_change(caller, *user, change).await?;
+            *before = Some(Box::new(change.instead_of(&user)));
         }
         let place = self.place_of_act(scope, &mut act).await?;
         let (subject_kind, subject) = act.subject();
@@ -143,7 +145,11 @@ impl Broker {
                 Ok(of_record(&record))
             }
             Act::EraseEvent { .. } | Act::ErasePayload { .. } => self.erasable(scope, act).await,
-            _ => Ok(Place::default()),
+            Act::PutPartner { partner, before } => {
+                *before = self.store().partner(scope, &partner.id).await?.map(Box::new);
+                Ok(Place::default())
+            }
+            Act::AddToken { .. } | Act::User { .. } => Ok(Place::default()),
         }
     }
 
@@ -202,6 +208,18 @@ impl Broker {
         let event = self.store().event(tenant, approval.event).await?;
         let reason = event.and_then(|event| Some(event.detail?["reason"].as_str()?.to_owned()));
         Ok((approval, reason))
+    }
+
+    /// What the people are called whom a request names: who asked, who decided, whom it is about. Systems have no such name.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub async fn names_in_approval(&self, approval: &Approval) -> Result<BTreeMap<Id, String>, Error> {
+        let actors = [Some(&approval.asked_by), approval.decided_by.as_ref()].into_iter().flatten();
+        let people = actors.filter(|actor| actor.kind == "person").map(|actor| &actor.id);
+        let about = (approval.subject_kind == "user").then_some(&approval.subject);
+        let ids = people.chain(about).filter_map(|id| first_id(id)).collect();
+        self.names(&approval.tenant, ids).await
     }
 
     /// Those that the caller asked for, or may decide about; by id.

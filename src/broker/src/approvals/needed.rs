@@ -55,7 +55,7 @@ impl Broker {
         }
         let partner = self.checked_partner(caller, partner)?;
         let reason = reason.ok_or(model::Error::Invalid { field: "reason" })?.to_owned();
-        let act = Act::PutPartner { partner: Box::new(partner) };
+        let act = Act::PutPartner { partner: Box::new(partner), before: None };
         Ok(DoneOrAsked::Asked(Box::new(self.ask_for(caller, NewApproval { act, reason }, None).await?)))
     }
 

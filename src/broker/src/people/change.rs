@@ -120,6 +120,22 @@ impl UserChange {
         terms.roles = BTreeSet::from_iter(terms.roles.iter().copied()).into_iter().collect();
     }
 
+    /// What the user is now, for whoever judges the change: all rights, names only where they change.
+    pub(crate) fn instead_of(&self, user: &User) -> UserChange {
+        let User { roles, units, services, authority, state, .. } = user.clone();
+        UserChange {
+            name: self.name.as_ref().map(|_| user.name.clone()),
+            email: self.email.as_ref().map(|_| user.email.clone()),
+            roles: Some(roles),
+            units: Some(units),
+            services: Some(services),
+            authority: Some(authority),
+            state: Some(state),
+            identity: self.identity.as_ref().map(|_| user.identity.clone()),
+            reset: false,
+        }
+    }
+
     /// What changes, for an event: no names of people.
     pub(super) fn named(&self) -> serde_json::Value {
         let told = UserChange { name: None, email: None, identity: None, ..self.clone() };
@@ -245,6 +261,12 @@ mod tests {
         let told = change.named().to_string();
         assert!(!told.contains("Erika") && told.contains("\"named\":true"), "{told}");
         assert!(serde_json::from_str::<UserChange>(r#"{"rolls":[]}"#).is_err());
+        let before = change.instead_of(&User::of(&person()));
+        assert_eq!(
+            (before.name.as_deref(), &before.units),
+            (Some("Erika Beispiel"), &Some(Within::one("63")))
+        );
+        assert_eq!((before.email, before.identity), (Some(Some("e@amt.example".into())), None));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use model::rights::Action;
 use model::{Actor, Caller, EventKind, Id, ids};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{Person, PersonTerms, UserState, Work};
 
 use super::change::{check_names, folded};
@@ -205,15 +205,15 @@ impl Broker {
         Ok(User::of(&self.may_change(caller, id, version, change).await?))
     }
 
-    /// Whether the caller may ask for a change, given as the JSON of [`UserChange`], of a user as it is now.
+    /// The user as it is now, if the caller may ask for a change of it.
     pub(crate) async fn may_ask_for_change(
         &self,
         caller: &Caller,
         id: Id,
-        change: &Value,
-    ) -> Result<(), Error> {
+        change: &UserChange,
+    ) -> Result<User, Error> {
         let version = self.managed(caller, id).await?.version;
-        self.may_change(caller, id, version, &change_of(change)?).await.map(drop)
+        self.check_user_change(caller, id, version, change).await
     }
 
     async fn may_change(
@@ -270,21 +270,20 @@ impl Broker {
         }
     }
 
-    /// Adds to `work` what a change of a user writes that a second person has agreed to. `change` is the JSON of [`UserChange`].
+    /// Adds to `work` what a change of a user writes that a second person has agreed to.
     ///
     /// # Errors
-    /// `NotFound` if there is no such user any more, `Invalid` if it is no change.
+    /// `NotFound` if there is no such user any more, `Invalid` if it would not be sound any more.
     pub async fn carry_out_user(
         &self,
         work: &mut Work,
         tenant: &str,
         id: Id,
-        change: &Value,
+        change: &UserChange,
         by: &Actor,
     ) -> Result<(), Error> {
-        let change = change_of(change)?;
         let person = self.store().person(tenant, id).await?.ok_or(NOT_FOUND)?;
-        self.changed(work, person, &change, by).map(drop)
+        self.changed(work, person, change, by).map(drop)
     }
 
     fn changed(
@@ -408,10 +407,6 @@ impl Broker {
 }
 
 const NOT_FOUND: model::Error = model::Error::NotFound { kind: "user" };
-
-fn change_of(kept: &Value) -> Result<UserChange, Error> {
-    serde_json::from_value(kept.clone()).map_err(|_| model::Error::Invalid { field: "change" }.into())
-}
 
 /// Whether a user has no rights that the caller does not have.
 fn sees(caller: &Caller, user: &User) -> bool {

@@ -8,9 +8,10 @@ use maud::{Markup, html};
 use model::activity::{Pile, Task, TaskStatus};
 use model::{Record, Timestamp};
 
-use super::parts::{Asked, ROWS, answer, due, just_done, moment, own_units, unit_filter, unit_name};
+use super::parts::{ROWS, answer, due, just_done, moment, own_units, unit_filter, unit_name};
 use super::{clarification, words};
 use crate::Console;
+use crate::asked::Asked;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 

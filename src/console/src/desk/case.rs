@@ -2,7 +2,7 @@
 //! tasks, and what happened.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use broker::{Error, Listed, MessageFilter, Page, RecordFilter};
 use maud::{Markup, html};
@@ -13,9 +13,10 @@ use model::payment::{Claim, Payment};
 use model::rights::Action;
 use model::{Event, Id, Message, Record, RecordKind};
 
-use super::parts::{Asked, all_units, answer, help, id, moment, titled, unit_name};
+use super::parts::{all_units, answer, help, moment, titled, unit_name};
 use super::{board, dispatches, document, line, payments, post, words};
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -29,10 +30,10 @@ pub(super) async fn show(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(case): Path<String>,
+    PathId(case): PathId,
     asked: Asked,
 ) -> Response {
-    answer(&look, try_show(&console, &look, &visit, (&case, &asked)).await)
+    answer(&look, try_show(&console, &look, &visit, (case, &asked)).await)
 }
 
 /// The page of a case: the case, its path, and what was asked for.
@@ -46,7 +47,7 @@ struct Here<'a> {
 impl Here<'_> {
     /// Behind which record a list of the page begins, by the name of its section.
     fn after(self, section: &str) -> Option<Id> {
-        self.asked.get(section).and_then(|text| text.parse().ok())
+        self.asked.parsed(section)
     }
 
     /// The way to the rest of a list.
@@ -77,9 +78,9 @@ async fn try_show(
     console: &Console,
     look: &Look,
     visit: &Visit,
-    (text, asked): (&str, &Asked),
+    (id, asked): (Id, &Asked),
 ) -> Result<Response, Error> {
-    let case = console.broker.require_visible(&visit.caller, id(text)?).await?;
+    let case = console.broker.require_visible(&visit.caller, id).await?;
     let id = case.meta().id;
     let Some(description) = case.description().filter(|_| case.kind() != RecordKind::Document) else {
         return Err(model::Error::NotFound { kind: "case" }.into());
@@ -90,7 +91,7 @@ async fn try_show(
         Some(parent) => post::seen(console, visit, parent).await?,
         None => None,
     };
-    let before = asked.get("before").and_then(|text| text.parse().ok());
+    let before = asked.parsed("before");
     // What happened is known of the whole tree.
     let story = match case.meta().root == id {
         true => look.of_two("Verlauf", "Time line"),

@@ -7,9 +7,10 @@ use broker::{Error, RecordFilter};
 use maud::{Markup, html};
 use model::{Id, Record, RecordKind};
 
-use super::parts::{Asked, ROWS, answer, moment, next_page, own_units, titled, unit_filter, unit_name};
+use super::parts::{ROWS, answer, moment, next_page, own_units, titled, unit_filter, unit_name};
 use super::words;
 use crate::Console;
+use crate::asked::Asked;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 

@@ -2,7 +2,7 @@
 //! the same page says where it is.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use broker::Error;
 use maud::{Markup, html};
@@ -12,9 +12,10 @@ use model::rights::Action;
 use model::{Authority, Message};
 
 use super::document::download;
-use super::parts::{Asked, all_units, answer, help, id, just_done, moment, size, unit_name};
+use super::parts::{all_units, answer, help, just_done, moment, size, unit_name};
 use super::{line, mend, words};
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::message_acts::{self, Offer};
 use crate::operate::show;
 use crate::page::{self, Look};
@@ -30,14 +31,14 @@ pub(super) async fn show(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
     asked: Asked,
 ) -> Response {
     let told = match message_acts::done(&look, asked.get("done").unwrap_or_default()) {
         Some(text) => page::done(text),
         None => just_done(&look, &asked),
     };
-    answer(&look, try_show(&console, &look, &visit, (&message, told)).await)
+    answer(&look, try_show(&console, &look, &visit, (message, told)).await)
 }
 
 /// The page of a message, with something said at its top.
@@ -45,9 +46,8 @@ pub(super) async fn try_show(
     console: &Console,
     look: &Look,
     visit: &Visit,
-    (text, told): (&str, Markup),
+    (id, told): (Id, Markup),
 ) -> Result<Response, Error> {
-    let id = id(text)?;
     let message = console.broker.message(&visit.caller, id).await?;
     let waits = match console.broker.clarification(&visit.caller, id).await {
         Ok(found) => Some(found),
@@ -155,10 +155,9 @@ pub(super) async fn state(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
 ) -> Response {
-    let outcome = async { console.broker.message(&visit.caller, id(&message)?).await };
-    match outcome.await {
+    match console.broker.message(&visit.caller, message).await {
         Ok(message) => {
             let href = look.to(&format!("/clarifications/{}", message.id));
             let shown = html! {
@@ -247,10 +246,10 @@ pub(super) async fn file(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
 ) -> Response {
     let outcome = async {
-        let (message, _, payload) = console.broker.message_content(&visit.caller, id(&message)?).await?;
+        let (message, _, payload) = console.broker.message_content(&visit.caller, message).await?;
         Ok(download(&payload, message.file_name.as_deref().unwrap_or("nachricht")))
     };
     answer(&look, outcome.await)

@@ -1,16 +1,17 @@
 //! What was sent: to whom by which way, and each step of it.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use broker::{Error, RecordFilter};
 use maud::{Markup, html};
 use model::activity::{Addressee, Dispatch};
-use model::{Record, RecordKind};
+use model::{Id, Record, RecordKind};
 
-use super::parts::{Asked, ROWS, answer, help, id, moment, next_page, own_units, titled, unit_name};
+use super::parts::{ROWS, answer, help, moment, next_page, own_units, titled, unit_name};
 use super::{post, words};
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -104,13 +105,13 @@ pub(super) async fn show(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(dispatch): Path<String>,
+    PathId(dispatch): PathId,
 ) -> Response {
-    answer(&look, try_show(&console, &look, &visit, &dispatch).await)
+    answer(&look, try_show(&console, &look, &visit, dispatch).await)
 }
 
-async fn try_show(console: &Console, look: &Look, visit: &Visit, text: &str) -> Result<Response, Error> {
-    let found = console.broker.record(&visit.caller, RecordKind::Dispatch, id(text)?).await?;
+async fn try_show(console: &Console, look: &Look, visit: &Visit, id: Id) -> Result<Response, Error> {
+    let found = console.broker.record(&visit.caller, RecordKind::Dispatch, id).await?;
     let Some(it) = dispatch_of(found) else { return Err(model::Error::NotFound { kind: "dispatch" }.into()) };
     let case = post::seen(console, visit, it.case_id).await?;
     let kind = words::dispatch_kind(it.kind);

@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
@@ -13,12 +13,13 @@ use broker::{Error, Payload};
 use maud::{Markup, html};
 use model::case::{Document, File};
 use model::rights::Action;
-use model::{Record, RecordKind};
+use model::{Id, Record, RecordKind};
 
 use super::bytes::Shown;
-use super::parts::{Asked, answer, help, id, size, titled};
+use super::parts::{answer, help, size, titled};
 use super::{post, words};
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -34,13 +35,13 @@ pub(super) async fn show(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(document): Path<String>,
+    PathId(document): PathId,
 ) -> Response {
-    answer(&look, try_show(&console, &look, &visit, &document).await)
+    answer(&look, try_show(&console, &look, &visit, document).await)
 }
 
-async fn read(console: &Console, visit: &Visit, text: &str) -> Result<Document, Error> {
-    match console.broker.record(&visit.caller, RecordKind::Document, id(text)?).await? {
+async fn read(console: &Console, visit: &Visit, id: Id) -> Result<Document, Error> {
+    match console.broker.record(&visit.caller, RecordKind::Document, id).await? {
         Record::Document(document) => Ok(document),
         _ => Err(model::Error::NotFound { kind: "document" }.into()),
     }
@@ -51,8 +52,8 @@ fn title<'a>(look: &'a Look, document: &'a Document) -> &'a str {
     if title.is_empty() { look.of_two("Dokument ohne Titel", "Document without a title") } else { title }
 }
 
-async fn try_show(console: &Console, look: &Look, visit: &Visit, text: &str) -> Result<Response, Error> {
-    let document = read(console, visit, text).await?;
+async fn try_show(console: &Console, look: &Look, visit: &Visit, id: Id) -> Result<Response, Error> {
+    let document = read(console, visit, id).await?;
     let parent = match document.parent {
         Some(parent) => post::seen(console, visit, parent).await?,
         None => None,
@@ -131,18 +132,17 @@ pub(super) async fn preview(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(document): Path<String>,
+    PathId(document): PathId,
     asked: Asked,
 ) -> Response {
-    answer(&look, try_preview(&console, &look, &visit, (&document, &asked)).await)
+    answer(&look, try_preview(&console, &look, &visit, (document, &asked)).await)
 }
 
 async fn content(
     console: &Console,
     visit: &Visit,
-    (document, asked): (&str, &Asked),
+    (id, asked): (Id, &Asked),
 ) -> Result<(File, Payload), Error> {
-    let id = id(document)?;
     console.broker.content(&visit.caller, id, asked.get("version"), asked.get("name")).await
 }
 
@@ -156,10 +156,10 @@ async fn try_preview(
     console: &Console,
     look: &Look,
     visit: &Visit,
-    (text_id, asked): (&str, &Asked),
+    (id, asked): (Id, &Asked),
 ) -> Result<Response, Error> {
-    let document = read(console, visit, text_id).await?;
-    let (file, payload) = content(console, visit, (text_id, asked)).await?;
+    let document = read(console, visit, id).await?;
+    let (file, payload) = content(console, visit, (id, asked)).await?;
     let shown = Shown::of(&start(&payload, START).await?);
     let number = asked.get("version").or(document.versions.last().map(|it| it.number.as_str()));
     let number = number.unwrap_or_default();
@@ -199,11 +199,11 @@ pub(super) async fn shown(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(document): Path<String>,
+    PathId(document): PathId,
     asked: Asked,
 ) -> Response {
     let outcome = async {
-        let (file, payload) = content(&console, &visit, (&document, &asked)).await?;
+        let (file, payload) = content(&console, &visit, (document, &asked)).await?;
         let kind = Shown::of(&start(&payload, START).await?).media_type();
         let kind = kind.ok_or(model::Error::NotFound { kind: "preview" })?;
         Ok(bytes(&payload, kind, ("inline", name(&file))))
@@ -216,11 +216,11 @@ pub(super) async fn file(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(document): Path<String>,
+    PathId(document): PathId,
     asked: Asked,
 ) -> Response {
     let outcome = async {
-        let (file, payload) = content(&console, &visit, (&document, &asked)).await?;
+        let (file, payload) = content(&console, &visit, (document, &asked)).await?;
         Ok(download(&payload, name(&file)))
     };
     answer(&look, outcome.await)

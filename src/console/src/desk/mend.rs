@@ -1,15 +1,15 @@
 //! Mended bytes for a message that waits: checked first, and taken over only if nothing stands against them.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use broker::{Checked, Error, Mended};
 use maud::{Markup, html};
 use model::{Id, Message};
 
-use super::parts::id;
 use crate::Console;
+use crate::asked::PathId;
 use crate::file_form::FileForm;
 use crate::message_acts::note;
 use crate::operate::show;
@@ -35,7 +35,7 @@ pub(super) fn form(look: &Look, message: Id) -> Markup {
                 div.choice { input #mend-send type="radio" name="act" value="send";
                     label for="mend-send" { (look.of_two("prüfen, übernehmen und erneut verarbeiten", "check it, take it over and process it again")) } }
             }
-            (note(look, "note-mend", false))
+            (note(look, "note-mend"))
             label for="file" { (look.of_two("Berichtigte Datei", "Mended file")) }
             input #file type="file" name="file" required aria-describedby="file-hint";
             button.main type="submit" { (look.of_two("Hochladen", "Upload")) }
@@ -48,10 +48,10 @@ pub(super) async fn mend(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(message): Path<String>,
+    PathId(message): PathId,
     mut form: FileForm,
 ) -> Response {
-    let outcome = try_mend(&console, &visit, &message, &mut form).await;
+    let outcome = try_mend(&console, &visit, message, &mut form).await;
     form.drain().await;
     match outcome {
         Ok((_, Mended::Done(message))) => look.onward(&format!("/clarifications/{}?done=mended", message.id)),
@@ -63,10 +63,9 @@ pub(super) async fn mend(
 async fn try_mend(
     console: &Console,
     visit: &Visit,
-    message: &str,
+    id: Id,
     form: &mut FileForm,
 ) -> Result<(Message, Mended), Error> {
-    let id = id(message)?;
     let before = console.broker.message(&visit.caller, id).await?;
     let name = form.name.clone().ok_or(model::Error::Invalid { field: "file" })?;
     let only_check = form.fields.field("act") != "send";

@@ -1,16 +1,14 @@
-//! What the pages of the desk have in common: what was asked for, whose units these are, times in words, links, paging.
+//! What the pages of the desk have in common: whose units these are, times in words, links, paging.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::response::Response;
 use broker::Error;
 use maud::{Markup, html};
 use model::{Id, Record, RecordKind, Timestamp};
 
 use crate::Console;
+use crate::asked::Asked;
 pub(super) use crate::operate::show::{size, when as moment};
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -18,58 +16,11 @@ use crate::visit::Visit;
 /// Rows of one page of a list.
 pub(super) const ROWS: u32 = 50;
 
-/// What is said of one page alone.
-const BOUND: [&str; 5] = ["lang", "after", "from", "before", "done"];
-
-/// What the address of a page asks for.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Asked(Vec<(String, String)>);
-
-impl Asked {
-    /// What is said of `name`; absent if nothing is.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim());
-        found.filter(|value| !value.is_empty())
-    }
-
-    /// The record behind which the page begins.
-    pub(super) fn after(&self) -> Option<Id> {
-        self.get("after").and_then(|text| text.parse().ok())
-    }
-
-    /// The same page with `name` said otherwise, or not at all; without where it begins.
-    pub(super) fn with(&self, path: &str, name: &str, value: Option<&str>) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (known, kept) in &self.0 {
-            if known != name && !BOUND.contains(&known.as_str()) && !kept.is_empty() {
-                query.append_pair(known, kept);
-            }
-        }
-        if let Some(value) = value {
-            query.append_pair(name, value);
-        }
-        let query = query.finish();
-        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Asked {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let query = parts.uri.query().unwrap_or_default();
-        Ok(Asked(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
-    }
-}
-
 /// The page, or what stands in its place.
 pub(super) fn answer(look: &Look, outcome: Result<Response, Error>) -> Response {
     outcome.unwrap_or_else(|error| page::failed(look, &error))
 }
 
-/// The id in a path. What is none names nothing.
-pub(super) fn id(text: &str) -> Result<Id, Error> {
-    text.parse().map_err(|_| model::Error::NotFound { kind: "record" }.into())
 }
 
 /// Units of the visitor's tenant: id and name.

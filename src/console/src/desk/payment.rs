@@ -11,10 +11,11 @@ use model::payment::{Booking, Claim, Payment, Refund, RefundStatus};
 use model::rights::Action;
 use model::{Event, Id, Record, RecordKind, Timestamp};
 
-use super::parts::{Asked, answer, help, id, just_done, moment, titled};
+use super::parts::{answer, help, just_done, moment, titled};
 use super::payments::{payment_of, provider};
 use super::{line, post, words};
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::form::{Form, once_field};
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -29,20 +30,20 @@ pub(super) async fn show(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(payment): Path<String>,
+    PathId(payment): PathId,
     asked: Asked,
 ) -> Response {
-    answer(&look, try_show(&console, &look, &visit, (&payment, &asked)).await)
+    answer(&look, try_show(&console, &look, &visit, (payment, &asked)).await)
 }
 
 async fn try_show(
     console: &Console,
     look: &Look,
     visit: &Visit,
-    (text, asked): (&str, &Asked),
+    (id, asked): (Id, &Asked),
 ) -> Result<Response, Error> {
     let caller = &visit.caller;
-    let found = console.broker.record(caller, RecordKind::Payment, id(text)?).await?;
+    let found = console.broker.record(caller, RecordKind::Payment, id).await?;
     let Some(payment) = payment_of(found) else {
         return Err(model::Error::NotFound { kind: "payment" }.into());
     };
@@ -235,7 +236,7 @@ pub(super) async fn clear(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(payment): Path<String>,
+    PathId(payment): PathId,
     form: Form,
 ) -> Response {
     let decision = match form.field("decision") {
@@ -243,11 +244,9 @@ pub(super) async fn clear(
         "accept" => Decision::Accept,
         _ => return page::failed(&look, &model::Error::Invalid { field: "decision" }.into()),
     };
-    let outcome = async {
-        console.broker.decide_shown(&visit.caller, id(&payment)?, form.field("shown"), decision).await
-    };
+    let outcome = console.broker.decide_shown(&visit.caller, payment, form.field("shown"), decision).await;
     let asks = |it: &Payment| it.clearing.is_some_and(|clearing| clearing.asked.is_some());
-    match outcome.await {
+    match outcome {
         Ok(it) => onward(&look, it.meta.id, if asks(&it) { "asked" } else { "decided" }),
         Err(error) => page::failed(&look, &error),
     }
@@ -258,14 +257,14 @@ pub(super) async fn ask_refund(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(payment): Path<String>,
+    PathId(payment): PathId,
     form: Form,
 ) -> Response {
     let outcome = async {
         let amount = cents(form.field("amount")).ok_or(model::Error::Invalid { field: "amountCents" })?;
         let reason = form.field("reason").to_owned();
-        let once = form.once(&[&payment, &amount.to_string(), &reason]);
-        console.broker.ask_refund(&visit.caller, id(&payment)?, amount, reason, once.as_ref()).await
+        let once = form.once(&[&payment.to_string(), &amount.to_string(), &reason]);
+        console.broker.ask_refund(&visit.caller, payment, amount, reason, once.as_ref()).await
     };
     match outcome.await {
         Ok(it) => onward(&look, it.meta.id, "asked"),
@@ -281,9 +280,8 @@ pub(super) async fn agree_refund(
     Path((payment, refund)): Path<(String, String)>,
     _form: Form,
 ) -> Response {
-    let outcome =
-        async { console.broker.agree_refund(&visit.caller, id(&payment)?, id(&refund)?, None).await };
-    match outcome.await {
+    let (Ok(payment), Ok(refund)) = (payment.parse(), refund.parse()) else { return page::missing(&look) };
+    match console.broker.agree_refund(&visit.caller, payment, refund, None).await {
         Ok(it) => onward(&look, it.meta.id, "agreed"),
         Err(error) => page::failed(&look, &error),
     }

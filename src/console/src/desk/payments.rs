@@ -8,9 +8,10 @@ use maud::{Markup, html};
 use model::payment::Payment;
 use model::{Id, Record, RecordKind};
 
-use super::parts::{Asked, ROWS, answer, just_done, moment, next_page, own_units, unit_filter, unit_name};
+use super::parts::{ROWS, answer, just_done, moment, next_page, own_units, unit_filter, unit_name};
 use super::words;
 use crate::Console;
+use crate::asked::Asked;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 

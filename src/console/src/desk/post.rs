@@ -1,7 +1,7 @@
 //! Post: letters, e-mails and other contacts. Those that lie on a desk are filed into a case, handed on, or put away.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use broker::{Error, Filing, RecordFilter};
 use maud::{Markup, html};
@@ -12,11 +12,12 @@ use model::{Id, Record, RecordKind};
 
 use super::cases::FOUND;
 use super::parts::{
-    Asked, ROWS, all_units, answer, help, id, just_done, moment, next_page, next_unit, own_units, titled,
-    unit_filter, unit_name,
+    ROWS, all_units, answer, help, just_done, moment, next_page, next_unit, own_units, titled, unit_filter,
+    unit_name,
 };
 use super::{document, words};
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -123,14 +124,14 @@ pub(super) async fn show(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(letter): Path<String>,
+    PathId(letter): PathId,
     asked: Asked,
 ) -> Response {
-    answer(&look, try_show(&console, &look, &visit, (&letter, &asked)).await)
+    answer(&look, try_show(&console, &look, &visit, (letter, &asked)).await)
 }
 
-async fn read(console: &Console, visit: &Visit, text: &str) -> Result<Interaction, Error> {
-    let found = console.broker.record(&visit.caller, RecordKind::Interaction, id(text)?).await?;
+async fn read(console: &Console, visit: &Visit, id: Id) -> Result<Interaction, Error> {
+    let found = console.broker.record(&visit.caller, RecordKind::Interaction, id).await?;
     letter_of(found).ok_or_else(|| model::Error::NotFound { kind: "interaction" }.into())
 }
 
@@ -147,9 +148,9 @@ async fn try_show(
     console: &Console,
     look: &Look,
     visit: &Visit,
-    (text, asked): (&str, &Asked),
+    (id, asked): (Id, &Asked),
 ) -> Result<Response, Error> {
-    let it = read(console, visit, text).await?;
+    let it = read(console, visit, id).await?;
     let mut documents = vec![];
     for id in it.documents.iter().take(DOCUMENTS) {
         documents.extend(seen(console, visit, *id).await?);
@@ -313,13 +314,11 @@ pub(super) async fn file(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(letter): Path<String>,
+    PathId(letter): PathId,
     form: Form,
 ) -> Response {
-    match id(form.field("case")) {
-        Ok(case) => settle(&console, &look, &visit, (&letter, &form), Filing::Into(case)).await,
-        Err(error) => page::failed(&look, &error),
-    }
+    let Ok(case) = form.field("case").parse() else { return page::missing(&look) };
+    settle(&console, &look, &visit, (letter, &form), Filing::Into(case)).await
 }
 
 /// `POST /console/post/{id}/new-case`.
@@ -327,7 +326,7 @@ pub(super) async fn new_case(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(letter): Path<String>,
+    PathId(letter): PathId,
     form: Form,
 ) -> Response {
     let title = form.field("title");
@@ -335,7 +334,7 @@ pub(super) async fn new_case(
         return page::failed(&look, &model::Error::Invalid { field: "title" }.into());
     }
     let filing = Filing::New(title.to_owned(), None);
-    settle(&console, &look, &visit, (&letter, &form), filing).await
+    settle(&console, &look, &visit, (letter, &form), filing).await
 }
 
 /// `POST /console/post/{id}/hand-on`.
@@ -343,11 +342,11 @@ pub(super) async fn hand_on(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(letter): Path<String>,
+    PathId(letter): PathId,
     form: Form,
 ) -> Response {
     let filing = Filing::To(form.field("unit").to_owned());
-    settle(&console, &look, &visit, (&letter, &form), filing).await
+    settle(&console, &look, &visit, (letter, &form), filing).await
 }
 
 /// `POST /console/post/{id}/dismiss`.
@@ -355,10 +354,10 @@ pub(super) async fn dismiss(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(letter): Path<String>,
+    PathId(letter): PathId,
     form: Form,
 ) -> Response {
-    settle(&console, &look, &visit, (&letter, &form), Filing::Dismissed).await
+    settle(&console, &look, &visit, (letter, &form), Filing::Dismissed).await
 }
 
 /// Says what becomes of a letter as it was seen.
@@ -366,11 +365,11 @@ async fn settle(
     console: &Console,
     look: &Look,
     visit: &Visit,
-    (letter, form): (&str, &Form),
+    (letter, form): (Id, &Form),
     filing: Filing,
 ) -> Response {
     let settled = async {
-        let seen = (id(letter)?, form.field("version").parse().ok());
+        let seen = (letter, form.field("version").parse().ok());
         console.broker.file_interaction(&visit.caller, seen, &filing, None).await
     };
     match (settled.await, &filing) {

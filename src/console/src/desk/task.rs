@@ -1,7 +1,7 @@
 //! A task: what it is about, and taking it, handing it on, completing it.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use broker::Error;
 use maud::{Markup, html};
@@ -9,11 +9,10 @@ use model::activity::Task;
 use model::command::{Change, Command};
 use model::{Id, Record, RecordKind};
 
-use super::parts::{
-    Asked, all_units, answer, help, id, just_done, moment, next_unit, path_of, titled, unit_name,
-};
+use super::parts::{all_units, answer, help, just_done, moment, next_unit, path_of, titled, unit_name};
 use super::{board, words};
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -26,14 +25,14 @@ pub(super) async fn show(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(task): Path<String>,
+    PathId(task): PathId,
     asked: Asked,
 ) -> Response {
-    answer(&look, try_show(&console, &look, &visit, &task, &asked).await)
+    answer(&look, try_show(&console, &look, &visit, task, &asked).await)
 }
 
-async fn read(console: &Console, visit: &Visit, text: &str) -> Result<Task, Error> {
-    match console.broker.record(&visit.caller, RecordKind::Task, id(text)?).await? {
+async fn read(console: &Console, visit: &Visit, id: Id) -> Result<Task, Error> {
+    match console.broker.record(&visit.caller, RecordKind::Task, id).await? {
         Record::Task(task) => Ok(task),
         _ => Err(model::Error::NotFound { kind: "task" }.into()),
     }
@@ -43,10 +42,10 @@ async fn try_show(
     console: &Console,
     look: &Look,
     visit: &Visit,
-    text: &str,
+    id: Id,
     asked: &Asked,
 ) -> Result<Response, Error> {
-    let task = read(console, visit, text).await?;
+    let task = read(console, visit, id).await?;
     let about = about(console, look, visit, &task).await?;
     let delivery = delivery(console, look, visit, &task).await?;
     let units = all_units(console, visit);
@@ -230,11 +229,11 @@ pub(super) async fn take(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(task): Path<String>,
+    PathId(task): PathId,
     form: Form,
 ) -> Response {
     let change = Change::AssignTask(visit.caller.actor.id.clone());
-    act(&console, &look, &visit, (&task, &form), change, "taken").await
+    act(&console, &look, &visit, (task, &form), change, "taken").await
 }
 
 /// `POST /console/tasks/{id}/hand-on`.
@@ -242,11 +241,11 @@ pub(super) async fn hand_on(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(task): Path<String>,
+    PathId(task): PathId,
     form: Form,
 ) -> Response {
     let change = Change::HandOn(form.field("unit").to_owned());
-    act(&console, &look, &visit, (&task, &form), change, "handed-on").await
+    act(&console, &look, &visit, (task, &form), change, "handed-on").await
 }
 
 /// `POST /console/tasks/{id}/complete`.
@@ -254,14 +253,14 @@ pub(super) async fn complete(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    Path(task): Path<String>,
+    PathId(task): PathId,
     form: Form,
 ) -> Response {
     let result = form.given("result").map(str::to_owned);
     if result.as_ref().is_some_and(|text| text.chars().count() > RESULT) {
         return page::failed(&look, &model::Error::Invalid { field: "result" }.into());
     }
-    act(&console, &look, &visit, (&task, &form), Change::CompleteTask(result), "completed").await
+    act(&console, &look, &visit, (task, &form), Change::CompleteTask(result), "completed").await
 }
 
 /// Carries a change of a task out as it was seen; whoever cannot see it afterwards goes back to the desk.
@@ -269,14 +268,10 @@ async fn act(
     console: &Console,
     look: &Look,
     visit: &Visit,
-    (task, form): (&str, &Form),
+    (id, form): (Id, &Form),
     change: Change,
     done: &str,
 ) -> Response {
-    let id = match id(task) {
-        Ok(id) => id,
-        Err(error) => return page::failed(look, &error),
-    };
     let expected = form.field("version").parse().ok();
     let command = Command { kind: RecordKind::Task, id, expected, change };
     match console.broker.submit(&visit.caller, command, None).await {

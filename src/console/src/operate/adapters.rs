@@ -8,9 +8,9 @@ use maud::{Markup, html};
 use model::adapter::Descriptor;
 use model::rights::Action;
 
-use super::ask::{Asked, PathId};
 use super::{labels, messages, partners, show, trial};
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;

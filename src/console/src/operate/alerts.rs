@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use super::chart::figure;
 use super::show;
 use crate::Console;
+use crate::asked::PathName;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -91,7 +92,7 @@ pub(super) async fn test(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    super::ask::PathName(id): super::ask::PathName,
+    PathName(id): PathName,
     _: Form,
 ) -> Response {
     let sent = match console.broker.test_alert(&visit.caller, &id).await {

@@ -10,9 +10,9 @@ use maud::{Markup, html};
 use model::{Event, EventKind, Id};
 use serde_json::Value;
 
-use super::ask::Asked;
 use super::{labels, messages, show};
 use crate::Console;
+use crate::asked::Asked;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 

@@ -7,9 +7,9 @@ use broker::{Redrive, RedriveState};
 use maud::{Markup, html};
 use model::Timestamp;
 
-use super::ask::{Asked, PathId};
 use super::show;
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::form::{Form, once_field};
 use crate::message_acts::note;
 use crate::page::{self, Look};
@@ -72,7 +72,7 @@ fn begin(look: &Look, asked: &Asked) -> Markup {
         form method="post" action=(look.to("/messages/resend")) {
             (look.form_token()) (once_field())
             @for name in FIELDS.into_iter().filter(|it| *it != "note") { input type="hidden" name=(name) value=(asked.text(name)); }
-            (note(look, "bulk-note", false))
+            (note(look, "bulk-note"))
             button.main type="submit" { (look.of_two("Jetzt erneut versuchen", "Try again now")) }
         }
     }

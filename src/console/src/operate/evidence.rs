@@ -17,9 +17,9 @@ use seal::bundle::{Report, Trust, verify_with};
 use seal::evidence_key::EvidencePublicKey;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use super::ask::Asked;
 use super::{show, trial};
 use crate::Console;
+use crate::asked::Asked;
 use crate::file_form::FileForm;
 use crate::form::Form;
 use crate::page::{self, Look};

@@ -9,10 +9,10 @@ use broker::Figure;
 use maud::{Markup, html};
 use model::Timestamp;
 
-use super::ask::Asked;
 use super::chart::{Line, chart};
 use super::show;
 use crate::Console;
+use crate::asked::Asked;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 

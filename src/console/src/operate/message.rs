@@ -11,9 +11,9 @@ use model::rights::Action;
 use model::{Event, EventKind, Message, MessageState};
 use serde_json::Value;
 
-use super::ask::{Asked, PathId};
 use super::{labels, messages, show};
 use crate::Console;
+use crate::asked::{Asked, PathId};
 use crate::message_acts::{self, Offer};
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -172,8 +172,7 @@ fn release(look: &Look, message: &Message) -> Markup {
                     option value="60" selected { "60 " (look.of_two("Minuten", "minutes")) }
                     option value="240" { "4 " (look.of_two("Stunden", "hours")) }
                 }
-                label for="release-reason" { (look.of_two("Begründung", "Reason")) }
-                input #release-reason name="reason" type="text" required maxlength="500" autocomplete="off";
+                (asking::field(look, Reason::must("release-reason")))
                 button type="submit" { (look.of_two("Beantragen", "Ask")) }
             }
         }

@@ -9,9 +9,9 @@ use model::message::Direction;
 use model::rights::Action;
 use model::{Authority, Message};
 
-use super::ask::Asked;
 use super::{labels, show};
 use crate::Console;
+use crate::asked::Asked;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 

@@ -9,11 +9,10 @@
 //! | `evidence`, `audit` | bundles and the chain; who did what |
 //! | `retention`, `persons` | what is kept for how long; what is known of a person |
 //! | `figures`, `chart`, `alerts` | figures over time, alarms |
-//! | `ask`, `show`, `labels` | what an address asks for; how things look and what they are called |
+//! | `show`, `labels` | how things look and what they are called |
 
 mod adapters;
 mod alerts;
-pub(crate) mod ask;
 mod audit;
 mod bulk;
 mod chart;

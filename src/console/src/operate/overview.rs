@@ -8,9 +8,9 @@ use maud::{Markup, html};
 use model::rights::Action;
 use model::{MessageState, Timestamp};
 
-use super::ask::Asked;
 use super::{labels, messages, show};
 use crate::Console;
+use crate::asked::Asked;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 

@@ -11,10 +11,11 @@ use model::rights::Action;
 use model::{Authority, Timestamp, ids};
 use serde_json::Value;
 
-use super::ask::{Asked, PathName};
 use super::partners::{self, Known, Source};
 use super::{labels, overview, show, trial};
 use crate::Console;
+use crate::asked::{Asked, PathName};
+use crate::asking::{self, Reason};
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -146,7 +147,7 @@ fn change(console: &Console, look: &Look, visit: &Visit, known: &Known) -> Marku
     html! {
         h2 { (look.of_two("Eintrag", "Entry")) }
         @match (&known.kept, known.source) {
-            (Some(kept), _) if manages => div.card { (form(look, Some(kept), &Fields::of(kept), None, console.broker.four_eyes())) },
+            (Some(kept), _) if manages => div.card { (form(console, look, Some(kept), &Fields::of(kept), None)) },
             (Some(_), _) => p.soft { (look.of_two(
                 "Ändern darf, wer die Rolle Administration hat.",
                 "Whoever has the role of an administrator may change it.",
@@ -222,11 +223,11 @@ impl Fields {
 }
 
 fn form(
+    console: &Console,
     look: &Look,
     kept: Option<&Partner>,
     fields: &Fields,
     wrong: Option<&str>,
-    four_eyes: bool,
 ) -> Markup {
     let action = kept.map_or("/partners/new".to_owned(), |kept| format!("/partners/{}", kept.id));
     let text = |name: &str, label: &str, hint: &str, value: &str, required: bool| {
@@ -260,15 +261,7 @@ fn form(
             )) span.code { "{\"mostBytes\": 50000000}" } }
             textarea #partner-settings.code name="settings" maxlength="20000" spellcheck="false" aria-describedby="partner-settings-hint"
                 aria-invalid=[(wrong == Some("settings")).then_some("true")] { (fields.settings) }
-            @if four_eyes {
-                label for="partner-reason" { (look.of_two("Begründung", "Reason")) }
-                p.hint #partner-reason-hint { (look.of_two(
-                    "Nötig, wenn sich Schlüssel oder Wege ändern: eine zweite Person muss dann zustimmen.",
-                    "Needed if keys or ways change: a second person then has to agree.",
-                )) }
-                input #partner-reason name="reason" type="text" maxlength="500" autocomplete="off" aria-describedby="partner-reason-hint"
-                    aria-invalid=[(wrong == Some("reason")).then_some("true")];
-            }
+            (asking::field_if_wanted(console, look, Reason { wrong: wrong == Some("reason"), ..Reason::may("partner-reason") }))
             button.main type="submit" { (look.of_two("Speichern", "Save")) }
         }
     }
@@ -277,7 +270,7 @@ fn form(
 /// `GET /console/partners/new`.
 pub(super) async fn new(State(console): State<Console>, look: Look) -> Response {
     let title = look.of_two("Partner anlegen", "Add a partner");
-    page::page(&look, title, &form(&look, None, &Fields::default(), None, console.broker.four_eyes()))
+    page::page(&look, title, &form(&console, &look, None, &Fields::default(), None))
 }
 
 /// `POST /console/partners/new`.
@@ -331,9 +324,9 @@ async fn save(
         version: seen.saturating_add(1),
         updated_at: Timestamp::default(),
     };
-    match console.broker.put_partner_or_ask(&visit.caller, partner, sent.given("reason")).await {
+    match console.broker.put_partner_or_ask(&visit.caller, partner, asking::reason(sent).ok()).await {
         Ok(DoneOrAsked::Done(partner)) => look.onward(&format!("/partners/{}?done=saved", partner.id)),
-        Ok(DoneOrAsked::Asked(asked)) => look.onward(&format!("/approvals/{}", asked.id)),
+        Ok(DoneOrAsked::Asked(asked)) => asking::onward(look, &asked),
         Err(broker::Error::Model(model::Error::Invalid { field })) => {
             again(console, look, fields, kept, if field.starts_with("settings") { "settings" } else { field })
         }
@@ -356,7 +349,7 @@ fn again(console: &Console, look: &Look, fields: &Fields, kept: Option<&Partner>
         title,
         &html! {
             (page::alert(&format!("{}{field}.", look.of_two("Bitte prüfen Sie ", "Please look at "))))
-            (form(look, kept, fields, Some(wrong), console.broker.four_eyes()))
+            (form(console, look, kept, fields, Some(wrong)))
         },
     )
 }

@@ -10,9 +10,9 @@ use maud::{Markup, html};
 use model::rights::Action;
 use model::{Authority, Timestamp};
 
-use super::ask::Asked;
 use super::{labels, show};
 use crate::Console;
+use crate::asked::{Asked, PathName};
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -251,7 +251,7 @@ pub(super) async fn retry_now(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    super::ask::PathName(key): super::ask::PathName,
+    PathName(key): PathName,
     _: Form,
 ) -> Response {
     match console.broker.retry_lane(&visit.caller, &format!("to:{key}")).await {

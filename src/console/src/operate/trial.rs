@@ -9,10 +9,10 @@ use maud::{Markup, html};
 use model::Authority;
 use model::directory::Way;
 
-use super::ask::{Asked, PathId, PathName};
 use super::partners::Known;
 use super::{adapters, evidence, labels, partner, schemas, show};
 use crate::Console;
+use crate::asked::{Asked, PathId, PathName};
 use crate::file_form::FileForm;
 use crate::form::Form;
 use crate::page::{self, Look};

@@ -1,26 +1,31 @@
 //! Approvals (Freigaben, four eyes): what waits for a second person, what one has asked for oneself, and what became of it.
 
+use std::collections::BTreeMap;
+
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::response::{IntoResponse, Response};
-use broker::{Act, Approval, ApprovalFilter, LONGEST_RELEASE, NewApproval, Page};
+use broker::{Act, Approval, ApprovalFilter, Page};
 use maud::{Markup, html};
 use model::approval::{ApprovalKind, ApprovalState};
 use model::{Action, Caller, Id, Timestamp};
-use serde::Deserialize;
 
+use super::consequence;
 use super::said::when;
 use crate::Console;
+use crate::asked::{Asked, PathId};
+use crate::asking;
 use crate::form::Form;
-use crate::operate::ask::PathId;
 use crate::page::{self, Look};
 use crate::route::{Needs, Route};
 use crate::visit::Visit;
+
+/// What people are called, by their ids.
+type Names = BTreeMap<Id, String>;
 
 /// Rows of each list.
 const ROWS: u32 = 50;
@@ -36,12 +41,6 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::act("/approvals/{id}/refuse", Needs::Visit, refuse),
         Route::act("/approvals/{id}/withdraw", Needs::Visit, withdraw),
     ]
-}
-
-#[derive(Deserialize)]
-struct Asked {
-    /// What was done just now: `asked`, `agreed`, `refused`, `withdrawn`.
-    done: Option<String>,
 }
 
 async fn list(State(console): State<Console>, look: Look, Extension(visit): Extension<Visit>) -> Response {
@@ -66,7 +65,8 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
         Err(error) => return page::failed(&look, &error),
     };
     let theirs = |approval: &Approval| approval.asked_by != visit.caller.actor;
-    let waiting: Vec<_> = waiting.into_iter().filter(|it| decides(&visit.caller, it)).collect();
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        waiting.into_iter().filter(theirs).partition(|it| decides(&visit.caller, it));
     let mut past: Vec<_> = own_past.into_iter().chain(past.into_iter().filter(theirs)).collect();
     past.sort_by_key(|approval| std::cmp::Reverse(approval.asked_at));
     let (words, now) = (look.words, console.broker.now());
@@ -79,8 +79,10 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
                  another agrees; only then it happens. Both are on record.",
             )) }
             p { (words.of(
-                "Rückzahlungen, Klärungen von Zahlungen und Vernichtungen werden an ihrem Gegenstand zugestimmt.",
-                "Refunds, clearing of payments and destruction are agreed to where they are.",
+                "Rückzahlungen, Klärungen von Zahlungen und Vernichtungen stimmt die zweite Person an ihrem Gegenstand zu, der Löschung einer \
+                 Person, indem sie unter „Personen“ dasselbe beantragt.",
+                "Refunds, clearing of payments and destruction are agreed to where they are, the erasure of a person by asking for the same \
+                 under “Persons”.",
             )) " "
                 @if look.enters("/payments") { a href=(look.to("/payments")) { (words.of("Zu den Zahlungen", "To the payments")) } } }
         }))
@@ -88,6 +90,10 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
         (table(&look, now, &waiting, words.of("Nichts wartet auf Ihre Entscheidung.", "Nothing waits for your decision.")))
         h2 { (words.of("Von Ihnen beantragt", "Asked for by you")) }
         (table(&look, now, &own, words.of("Sie haben nichts beantragt, das noch offen ist.", "You have asked for nothing that is still open.")))
+        @if !others.is_empty() {
+            h2 { (words.of("Wartet auf andere", "Waits for others")) }
+            (table(&look, now, &others, ""))
+        }
         h2 { (words.of("Entschieden", "Decided")) }
         (table(&look, now, &past, words.of("Noch nichts ist entschieden.", "Nothing is decided yet.")))
     };
@@ -131,10 +137,14 @@ async fn show(
     look: Look,
     Extension(visit): Extension<Visit>,
     PathId(id): PathId,
-    Query(asked): Query<Asked>,
+    asked: Asked,
 ) -> Response {
     let (approval, reason) = match console.broker.approval(&visit.caller, id).await {
         Ok(found) => found,
+        Err(error) => return page::failed(&look, &error),
+    };
+    let names = match console.broker.names_in_approval(&approval).await {
+        Ok(names) => names,
         Err(error) => return page::failed(&look, &error),
     };
     let words = look.words;
@@ -146,22 +156,23 @@ async fn show(
         own && approval.state == ApprovalState::Agreed && approval.valid_until.is_some_and(|end| now < end);
     let path = |act: &str| look.to(&format!("/approvals/{id}/{act}"));
     let body = html! {
-        @if let Some(what) = asked.done.as_deref().and_then(|done| told(&look, done)) { (page::done(what)) }
+        @if let Some(what) = asked.get("done").and_then(|done| told(&look, done)) { (page::done(what)) }
         p { (state(&look, &approval, now)) }
         dl {
-            dt { (words.of("Gegenstand", "About")) } dd { (subject(&look, &approval)) }
+            dt { (words.of("Gegenstand", "About")) } dd { (subject(&look, &approval, &names)) }
             dt { (words.of("Begründung", "Reason")) }
             dd { (reason.as_deref().unwrap_or(words.of("gelöscht", "erased"))) }
-            dt { (words.of("Folge", "Consequence")) } dd { (consequence(&look, &approval)) }
-            dt { (words.of("Beantragt von", "Asked by")) } dd { code { (approval.asked_by.id) } " " (when(&look, approval.asked_at)) }
+            dt { (words.of("Beantragt von", "Asked by")) } dd { (named(&names, &approval.asked_by.id)) ", " (when(&look, approval.asked_at)) }
             dt { (words.of("Zu entscheiden bis", "To be decided by")) } dd { (when(&look, approval.expires_at)) }
             @if let (Some(by), Some(at)) = (&approval.decided_by, approval.decided_at) {
-                dt { (words.of("Entschieden von", "Decided by")) } dd { code { (by.id) } " " (when(&look, at)) }
+                dt { (words.of("Entschieden von", "Decided by")) } dd { (named(&names, &by.id)) ", " (when(&look, at)) }
             }
             @if let Some(until) = approval.valid_until {
                 dt { (words.of("Einsehbar bis", "Readable until")) } dd { (when(&look, until)) }
             }
         }
+        h2 { (words.of("Folge einer Zustimmung", "What follows from agreeing")) }
+        (consequence::of(&console, &look, &approval))
         @if readable {
             p { a.button.main href=(path("content")) { (words.of("Inhalt abrufen", "Fetch the content")) } }
             p.hint { (words.of("Jeder Abruf wird aufgezeichnet.", "Each time is recorded.")) }
@@ -204,20 +215,11 @@ async fn release(
         },
         (None, None) => return page::missing(&look),
     };
-    let reason = form.field("reason").to_owned();
-    if reason.is_empty() || !(1..=LONGEST_RELEASE).contains(&minutes) {
-        return incomplete(&look);
+    let asked = async { asking::ask(&console, &visit.caller, act, asking::reason(&form)?).await };
+    match asked.await {
+        Ok(asked) => asking::onward(&look, &asked),
+        Err(error) => page::failed(&look, &error),
     }
-    asked(&console, &look, &visit.caller, act, &reason).await
-}
-
-fn incomplete(look: &Look) -> Response {
-    let text = look.of_two(
-        "Geben Sie eine Begründung an (höchstens 500 Zeichen) und eine Dauer von 1 bis 480 Minuten.",
-        "Give a reason (at most 500 characters) and a time from 1 to 480 minutes.",
-    );
-    let title = look.of_two("Da fehlt noch etwas", "Something is missing");
-    page::with_status(look, StatusCode::BAD_REQUEST, title, &page::alert(text))
 }
 
 async fn agree(
@@ -248,38 +250,6 @@ async fn withdraw(
     _: Form,
 ) -> Response {
     decided(&look, console.broker.withdraw_asked(&visit.caller, id).await, "withdrawn")
-}
-
-/// The field for why something is needed, where the house wants four eyes.
-pub(super) fn reason_field(console: &Console, look: &Look, value: &str) -> Markup {
-    if !console.broker.four_eyes() {
-        return html! {};
-    }
-    html! {
-        div.card {
-            label for="reason" { (look.of_two("Begründung", "Reason")) }
-            p.hint #reason-hint { (look.of_two(
-                "Mehr Rechte gelten erst, wenn eine zweite Person zugestimmt hat. Schreiben Sie ihr, wofür sie gebraucht werden.",
-                "More rights hold only once a second person has agreed. Tell that person what they are needed for.",
-            )) }
-            textarea #reason name="reason" maxlength="500" aria-describedby="reason-hint" { (value) }
-        }
-    }
-}
-
-/// Asks for an act, and goes on to what was asked for.
-pub(super) async fn asked(
-    console: &Console,
-    look: &Look,
-    visit: &Caller,
-    act: Act,
-    reason: &str,
-) -> Response {
-    let new = NewApproval { act, reason: reason.to_owned() };
-    match console.broker.ask_for(visit, new, None).await {
-        Ok(asked) => look.onward(&format!("/approvals/{}?done=asked", asked.id)),
-        Err(error) => page::failed(look, &error),
-    }
 }
 
 fn decided(look: &Look, outcome: Result<Approval, broker::Error>, done: &str) -> Response {
@@ -343,7 +313,13 @@ fn title(look: &Look, approval: &Approval) -> String {
     .to_owned()
 }
 
-fn subject(look: &Look, approval: &Approval) -> Markup {
+/// An id, and who it is if it is a user.
+fn named(names: &Names, id: &str) -> Markup {
+    let name = id.parse().ok().and_then(|id: Id| names.get(&id));
+    html! { @if let Some(name) = name { (name) " " } code { (id) } }
+}
+
+fn subject(look: &Look, approval: &Approval, names: &Names) -> Markup {
     let id = approval.subject.as_str();
     let path = match approval.subject_kind.as_str() {
         "message" => Some(format!("/messages/{id}")),
@@ -354,8 +330,8 @@ fn subject(look: &Look, approval: &Approval) -> Markup {
     html! {
         (kind_of(look, &approval.subject_kind)) " "
         @match path {
-            Some(path) => a href=(look.to(&path)) { code { (id) } },
-            None => code { (id) },
+            Some(path) => a href=(look.to(&path)) { (named(names, id)) },
+            None => (named(names, id)),
         }
     }
 }
@@ -370,41 +346,6 @@ fn kind_of<'a>(look: &Look, kind: &'a str) -> &'a str {
         "partner" => look.words.of("Partner", "Partner"),
         "user" => look.words.of("Benutzer", "User"),
         other => other,
-    }
-}
-
-/// What happens when somebody agrees, in words.
-fn consequence(look: &Look, approval: &Approval) -> Markup {
-    let words = look.words;
-    let member = |name: &str| {
-        approval.detail.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
-    };
-    match approval.kind {
-        ApprovalKind::ContentRelease => {
-            let minutes =
-                approval.detail.get("minutes").and_then(serde_json::Value::as_u64).unwrap_or_default();
-            html! { (words.of(
-                "Wer es beantragt hat, darf genau diesen Inhalt lesen. Dauer in Minuten ab der Zustimmung: ",
-                "Whoever asked may read exactly this content. Minutes from when somebody agrees: ",
-            )) (minutes) }
-        }
-        ApprovalKind::Erase => html! { (words.of(
-            "Der Inhalt wird endgültig gelöscht. Dass es ihn gab, bleibt beweisbar. Das lässt sich nicht rückgängig machen.",
-            "The content is erased for good. That it was there stays provable. This cannot be undone.",
-        )) },
-        ApprovalKind::Forward => html! { (words.of(
-            "Die Nachricht geht samt Inhalt an diese Behörde und gilt hier als erledigt: ",
-            "The message goes to this authority with its content, and is done with here: ",
-        )) code { (member("to")) } },
-        ApprovalKind::Account => html! {
-            (words.of("Der Zugang gilt danach so, wie er beantragt ist: ", "The account is then as it was asked for: "))
-            code { (Act::shown(&approval.detail).to_string()) }
-        },
-        ApprovalKind::PartnerKey => html! {
-            (words.of("Der Partner wird danach so erreicht: ", "The partner is then reached so: "))
-            code { (Act::shown(&approval.detail).to_string()) }
-        },
-        _ => html! {},
     }
 }
 

@@ -7,17 +7,16 @@
 //! | `account` | one's own account |
 //! | `users`, `user`, `rights` | users, one of them, and the fields of rights |
 //! | `tokens` | tokens of systems |
-//! | `asking` | what a second person has to agree to |
 //! | `cookie`, `to` | the cookie of a session, and where one goes after signing in |
 //! | `parts` | forms that give rights, lists, secrets that are shown once |
 //! | `said` | roles and rights in words |
 //! | `other_ways`, `oidc` | other ways to sign in: by a provider of identities |
-//! | `approvals` | what a second person has to agree to |
+//! | `approvals`, `consequence` | what a second person has to agree to, and what happens then |
 
 mod account;
 mod approvals;
-mod asking;
 mod codes;
+mod consequence;
 mod cookie;
 pub(crate) mod oidc;
 mod other_ways;

@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 use model::Caller;
 
-use super::approvals;
 use super::rights::Rights;
 use crate::Console;
+use crate::asking::{self, Reason};
 use crate::page::{self, Look};
 
 /// A form that gives rights: its own fields, those of the rights, and why, where a second person has to agree.
@@ -14,14 +14,14 @@ pub(super) fn rights_form(
     look: &Look,
     caller: &Caller,
     (path, button): (&str, &str),
-    (own, rights, reason): (&Markup, &Rights, &str),
+    (own, rights, reason): (&Markup, &Rights, Reason<'_>),
 ) -> Markup {
     html! {
         form method="post" action=(look.to(path)) {
             (look.form_token())
             div.card { (own) }
             (rights.fields(console, look, caller))
-            (approvals::reason_field(console, look, reason))
+            (asking::field_if_wanted(console, look, reason))
             button.main type="submit" { (button) }
         }
     }
@@ -48,9 +48,4 @@ pub(super) fn secret(look: &Look, what_to_do: Both, facts: &[(Both, Markup)]) ->
         (page::done(look.of_two(what_to_do.0, what_to_do.1)))
         dl.card { @for (name, value) in facts { dt { (look.of_two(name.0, name.1)) } dd { (value) } } }
     }
-}
-
-/// Whether the address says that something was done.
-pub(super) fn is_done(query: Option<&str>) -> bool {
-    query.is_some_and(|it| it.split('&').any(|pair| pair == "done=1"))
 }

@@ -1,7 +1,7 @@
 //! `/tokens`: tokens by which systems call the REST interface. As there, nobody gives away what he does not have.
 
 use axum::Extension;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use broker::{Error, NewToken, TokenRow, TokenSecret};
 use maud::{Markup, html};
@@ -11,8 +11,9 @@ use super::rights::Rights;
 use super::sign_in::refused;
 use super::{parts, said};
 use crate::Console;
+use crate::asked::{Asked, PathId};
+use crate::asking::{self, Reason};
 use crate::form::Form;
-use crate::operate::ask::PathId;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -21,15 +22,14 @@ pub(super) async fn page(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    RawQuery(query): RawQuery,
+    asked: Asked,
 ) -> Response {
-    let is_done = parts::is_done(query.as_deref());
     match console.broker.own_tokens(&visit.caller).await {
         Ok(rows) => page::page(
             &look,
             look.of_two("Zugänge von Systemen", "Tokens of systems"),
             &html! {
-                @if is_done { (page::done(look.of_two("Der Zugang ist beendet.", "The token is ended."))) }
+                @if asked.get("done").is_some() { (page::done(look.of_two("Der Zugang ist beendet.", "The token is ended."))) }
                 (body(&console, &look, &rows))
             },
         ),
@@ -113,7 +113,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: O
         input #expires type="date" name="expires" value=(fields.field("expires"));
     };
     let rights = Rights::of_new(caller, fields, error);
-    let sent = (&own, &rights, fields.field("reason"));
+    let sent = (&own, &rights, Reason { value: fields.field("reason"), ..Reason::must("reason") });
     html! {
         @if let Some(error) = error { (page::alert(&page::explained(look, error))) }
         (parts::rights_form(console, look, caller, ("/tokens/new", look.of_two("Anlegen", "Create")), sent))
@@ -128,21 +128,24 @@ pub(super) async fn add(
     fields: Form,
 ) -> Response {
     let caller = &visit.caller;
-    let outcome = match wanted(&fields) {
-        Ok(new) if console.broker.four_eyes() => {
-            let asked = console.broker.ask_for_token(caller, new, fields.field("reason"), None).await;
-            asked.map(|(token, approval)| (token, Some(approval.id)))
-        }
-        Ok(new) => console.broker.create_token_once(caller, new, None).await.map(|token| (token, None)),
-        Err(error) => Err(error),
-    };
-    match outcome {
+    match made(&console, caller, &fields).await {
         Ok((made, approval)) => page::page(&look, new_title(&look), &secret(&look, &made, approval)),
         Err(error) => {
             let body = form(&console, &look, caller, &fields, Some(&error));
             refused(&look, &error, new_title(&look), &body)
         }
     }
+}
+
+/// The token, and the approval under which it was only asked for.
+async fn made(console: &Console, caller: &Caller, fields: &Form) -> Result<(TokenSecret, Option<Id>), Error> {
+    let new = wanted(fields)?;
+    if !console.broker.four_eyes() {
+        return Ok((console.broker.create_token_once(caller, new, None).await?, None));
+    }
+    let reason = asking::reason(fields)?;
+    let (token, asked) = console.broker.ask_for_token(caller, new, reason, None).await?;
+    Ok((token, Some(asked.id)))
 }
 
 fn wanted(fields: &Form) -> Result<NewToken, Error> {
@@ -169,9 +172,7 @@ fn secret(look: &Look, made: &TokenSecret, approval: Option<Id>) -> Markup {
         "The secret is shown only now. Enter it in the system.",
     );
     html! {
-        @if let Some(id) = approval { p { a href=(look.to(&format!("/approvals/{id}"))) { (look.of_two(
-            "Der Zugang gilt, sobald eine zweite Person zugestimmt hat.", "The token is valid once a second person has agreed.",
-        )) } } }
+        @if let Some(approval) = approval { (asking::waits(look, approval)) }
         (parts::secret(look, what_to_do, &facts))
         p { a.button href=(look.to("/tokens")) { (look.of_two("Alle Zugänge", "All tokens")) } }
     }

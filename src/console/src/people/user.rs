@@ -1,7 +1,7 @@
 //! `/users/{id}`: one user: names and rights, state, initial secret, sessions.
 
 use axum::Extension;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use broker::{Act, Error, User, UserChange, UserState};
 use maud::{Markup, html};
@@ -10,10 +10,11 @@ use model::{Caller, Id, Timestamp};
 use super::rights::Rights;
 use super::sign_in::refused;
 use super::users::{invitation, names};
-use super::{approvals, asking, parts, said};
+use super::{parts, said};
 use crate::Console;
+use crate::asked::{Asked, PathId};
+use crate::asking::{self, Reason};
 use crate::form::Form;
-use crate::operate::ask::PathId;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
@@ -23,9 +24,10 @@ pub(super) async fn page(
     look: Look,
     Extension(visit): Extension<Visit>,
     PathId(id): PathId,
-    RawQuery(query): RawQuery,
+    asked: Asked,
 ) -> Response {
-    let above = html! { @if parts::is_done(query.as_deref()) { (page::done(look.of_two("Gespeichert.", "Saved."))) } };
+    let above =
+        html! { @if asked.get("done").is_some() { (page::done(look.of_two("Gespeichert.", "Saved."))) } };
     shown(&console, &look, &visit.caller, id, None, above).await
 }
 
@@ -120,7 +122,7 @@ fn acts(console: &Console, look: &Look, user: &User, waits: Option<Timestamp>) -
         let is_back = name == "active" && user.state == UserState::Disabled;
         let fields = html! {
             input type="hidden" name="state" value=(name);
-            @if is_back { (asking::reason_input(console, look, "reason-back")) }
+            @if is_back { (asking::field_if_wanted(console, look, Reason::must("reason-back"))) }
         };
         act("state", fields, german, english, grave)
     };
@@ -132,7 +134,7 @@ fn acts(console: &Console, look: &Look, user: &User, waits: Option<Timestamp>) -
             } @else { (state("active", "Entsperren", "Unlock", false)) }
             @if waits.is_some() { (act("waiting/lift", html! {}, "Wartezeit aufheben", "Lift waiting", false)) }
             (act("sessions/end", html! {}, "Anmeldungen beenden", "End sessions", false))
-            (act("reset", asking::reason_input(console, look, "reason-reset"), "Neuer Einrichtungscode", "New initial secret", true))
+            (act("reset", asking::field_if_wanted(console, look, Reason::may("reason-reset")), "Neuer Einrichtungscode", "New initial secret", true))
         }
         p.hint { (look.of_two(
             "Ein neuer Einrichtungscode löscht Kennwort und zweiten Faktor. Jede Änderung der Rechte beendet die Anmeldungen sofort.",
@@ -155,7 +157,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, user: &User) -> Markup 
     let to = (&*format!("/users/{}", user.id), look.of_two("Speichern", "Save"));
     html! {
         h2 { (look.of_two("Name und Rechte", "Name and rights")) }
-        (parts::rights_form(console, look, caller, to, (&own, &rights, "")))
+        (parts::rights_form(console, look, caller, to, (&own, &rights, Reason::may("reason"))))
     }
 }
 
@@ -216,11 +218,11 @@ async fn changed(
     fields: &Form,
     change: UserChange,
 ) -> Response {
-    let Ok(version) = fields.field("version").parse::<u64>() else { return page::stale(look) };
+    let Ok(version) = fields.field("version").parse() else { return page::missing(look) };
     match console.broker.change_user(caller, id, version, &change).await {
         Ok(_) => look.onward(&format!("/users/{id}?done=1")),
         Err(Error::UserNeedsApproval) if fields.given("reason").is_some() => {
-            ask(console, look, caller, (id, version), &change, fields.field("reason")).await
+            ask(console, look, caller, (id, version), change, fields).await
         }
         Err(error) => shown(console, look, caller, id, Some(&error), html! {}).await,
     }
@@ -232,14 +234,18 @@ async fn ask(
     look: &Look,
     caller: &Caller,
     (user, version): (Id, u64),
-    change: &UserChange,
-    reason: &str,
+    change: UserChange,
+    fields: &Form,
 ) -> Response {
-    if let Err(error) = console.broker.check_user_change(caller, user, version, change).await {
-        return page::failed(look, &error);
+    let asked = async {
+        console.broker.check_user_change(caller, user, version, &change).await?;
+        let act = Act::User { user, change: Box::new(change), before: None };
+        asking::ask(console, caller, act, asking::reason(fields)?).await
+    };
+    match asked.await {
+        Ok(asked) => asking::onward(look, &asked),
+        Err(error) => page::failed(look, &error),
     }
-    let Ok(change) = serde_json::to_value(change) else { return page::stale(look) };
-    approvals::asked(console, look, caller, Act::User { user, change }, reason).await
 }
 
 /// `POST /users/{id}/reset`.
@@ -253,9 +259,9 @@ pub(super) async fn reset(
     match console.broker.reset_user(&visit.caller, id).await {
         Ok(invited) => page::page(&look, &invited.user.name, &invitation(&look, &invited)),
         Err(Error::UserNeedsApproval) if fields.given("reason").is_some() => {
-            let Ok(version) = fields.field("version").parse::<u64>() else { return page::stale(&look) };
+            let Ok(version) = fields.field("version").parse() else { return page::stale(&look) };
             let change = UserChange { reset: true, ..UserChange::default() };
-            ask(&console, &look, &visit.caller, (id, version), &change, fields.field("reason")).await
+            ask(&console, &look, &visit.caller, (id, version), change, &fields).await
         }
         Err(error) => shown(&console, &look, &visit.caller, id, Some(&error), html! {}).await,
     }

@@ -1,17 +1,19 @@
 //! `/users`: who works here, and adding somebody.
 
 use axum::Extension;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
-use broker::{Error, Invited, NewUser, User, UserChange, UserFilter, UserList};
+use broker::{Act, Error, Invited, NewUser, User, UserChange, UserFilter, UserList};
 use maud::{Markup, html};
-use model::Caller;
+use model::{Caller, Id};
 
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
-use super::{asking, parts};
+use super::parts;
 use crate::Console;
+use crate::asked::Asked;
+use crate::asking::{self, Reason};
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
@@ -21,28 +23,17 @@ pub(super) async fn page(
     State(console): State<Console>,
     look: Look,
     Extension(visit): Extension<Visit>,
-    RawQuery(query): RawQuery,
+    asked: Asked,
 ) -> Response {
-    let filter = filter(query.as_deref());
+    let after = asked.get("after").map(str::to_owned);
+    let filter = UserFilter { search: asked.text("q").to_owned(), after };
     match console.broker.users(&visit.caller, &filter).await {
-        Ok(list) => page::page(&look, look.of_two("Benutzer", "Users"), &body(&look, &filter, &list)),
+        Ok(list) => page::page(&look, look.of_two("Benutzer", "Users"), &body(&look, &asked, &list)),
         Err(error) => page::failed(&look, &error),
     }
 }
 
-fn filter(query: Option<&str>) -> UserFilter {
-    let mut filter = UserFilter::default();
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        match name.as_ref() {
-            "q" => filter.search = value.chars().take(100).filter(|it| !it.is_control()).collect(),
-            "after" => filter.after = Some(value.chars().take(100).filter(|it| !it.is_control()).collect()),
-            _ => {}
-        }
-    }
-    filter
-}
-
-fn body(look: &Look, filter: &UserFilter, list: &UserList) -> Markup {
+fn body(look: &Look, asked: &Asked, list: &UserList) -> Markup {
     html! {
         (page::help(look, &html! { p { (look.of_two(
             "Benutzer melden sich an der Konsole an. Was sie dürfen, folgt aus Rollen, Organisationseinheiten und Leistungen. Sie sehen hier, \
@@ -54,7 +45,7 @@ fn body(look: &Look, filter: &UserFilter, list: &UserList) -> Markup {
             input type="hidden" name="lang" value=(look.words.tag());
             div {
                 label for="q" { (look.of_two("Name oder Anmeldename", "Name or login name")) }
-                input #q type="search" name="q" value=(filter.search);
+                input #q type="search" name="q" value=(asked.text("q")) maxlength="200";
             }
             button type="submit" { (look.of_two("Suchen", "Search")) }
         }
@@ -63,9 +54,7 @@ fn body(look: &Look, filter: &UserFilter, list: &UserList) -> Markup {
             (page::empty(look.of_two("Niemand gefunden. Angelegte Benutzer stehen hier.", "Nobody found. Users that were added stand here.")))
         } @else { (table(look, &list.items)) }
         @if let Some(next) = &list.next {
-            @let query = form_urlencoded::Serializer::new(String::new())
-                .append_pair("q", &filter.search).append_pair("after", next).finish();
-            p { a href=(look.to(&format!("/users?{query}"))) { (look.of_two("Weitere", "More")) } }
+            p { a href=(look.to(&asked.with("/users", "after", Some(next)))) { (look.of_two("Weitere", "More")) } }
         }
     }
 }
@@ -117,7 +106,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: O
             aria-describedby="login-hint" required maxlength="64" value=(fields.field("login"));
     };
     let rights = Rights::of_new(caller, fields, error);
-    let sent = (&own, &rights, fields.field("reason"));
+    let sent = (&own, &rights, Reason { value: fields.field("reason"), ..Reason::may("reason") });
     html! {
         @if let Some(error) = error { (page::alert(&page::explained(look, error))) }
         (parts::rights_form(console, look, caller, ("/users/new", look.of_two("Anlegen", "Add")), sent))
@@ -142,8 +131,8 @@ pub(super) async fn add(
     fields: Form,
 ) -> Response {
     match added(&console, &visit.caller, &fields).await {
-        Ok((invited, is_asked)) => {
-            let above = html! { @if is_asked { (asking::asked(&look)) } };
+        Ok((invited, asked)) => {
+            let above = html! { @if let Some(approval) = asked { (asking::waits(&look, approval)) } };
             page::page(&look, new_title(&look), &html! { (above) (invitation(&look, &invited)) })
         }
         Err(error) => {
@@ -153,8 +142,8 @@ pub(super) async fn add(
     }
 }
 
-/// The user, and whether the roles were only asked for.
-async fn added(console: &Console, caller: &Caller, fields: &Form) -> Result<(Invited, bool), Error> {
+/// The user, and under which approval the roles were only asked for.
+async fn added(console: &Console, caller: &Caller, fields: &Form) -> Result<(Invited, Option<Id>), Error> {
     let Rights { roles, units, services, authority } = Rights::of(fields);
     let reason = match console.broker.four_eyes() && !roles.is_empty() {
         true => Some(asking::reason(fields)?),
@@ -170,10 +159,11 @@ async fn added(console: &Console, caller: &Caller, fields: &Form) -> Result<(Inv
         authority,
     };
     let invited = console.broker.create_user(caller, new).await?;
-    let Some(reason) = reason else { return Ok((invited, false)) };
+    let Some(reason) = reason else { return Ok((invited, None)) };
     let change = UserChange { roles: Some(roles), ..UserChange::default() };
-    asking::ask(console, caller, invited.user.id, &change, reason).await?;
-    Ok((invited, true))
+    let act = Act::User { user: invited.user.id, change: Box::new(change), before: None };
+    let asked = asking::ask(console, caller, act, reason).await?;
+    Ok((invited, Some(asked.id)))
 }
 
 /// The initial secret, which is shown once.

@@ -191,6 +191,7 @@ async fn only_what_one_may_decide_waits_for_one() {
     for (visitor, decides) in [("records-manager", true), ("auditor", false), ("operator", false)] {
         let list = text(&bed.see(visitor, "/approvals").await.is(200));
         assert_eq!(!list.contains("Nichts wartet auf Ihre Entscheidung"), decides, "{visitor}");
+        assert_eq!(list.contains("Wartet auf andere"), visitor == "auditor", "{visitor}");
         let page = text(&bed.see(visitor, path).await.is(200));
         assert!(page.contains("Störung"));
         assert_eq!(page.contains("/agree"), decides, "{visitor}");
@@ -339,4 +340,108 @@ async fn a_second_factor_is_set_up_by_a_picture_and_asked_for_after_the_password
     let page = text(&house.see("", "/console/sign-in/code?to=https://boese.example").await.is(200));
     assert!(page.contains("one-time-code") && !page.contains("name=\"to\""));
     house.send("", "/console/sign-in/code", &[("code", "123456")]).await.is(422);
+}
+
+/// The page of an approval that an answer led to, in German.
+async fn approval_page(bed: &Bed, visitor: &str, answer: &Answer) -> String {
+    let page = text(answer);
+    let location = answer.header("location");
+    let (_, rest) = if location.is_empty() { &page } else { location }.split_once("/approvals/").unwrap();
+    let id = rest.get(..36).unwrap();
+    text(&bed.see(visitor, &format!("/approvals/{id}?lang=de")).await.is(200))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_of_an_account_says_in_words_who_gets_what() {
+    let bed = Bed::careful().await;
+    let user =
+        [("name", "Max Muster"), ("login", "max"), ("role", "cashier"), ("unit", "63"), ("services", "*")];
+    let refused = text(&bed.send("admin", "/users/new", &user).await.is(422));
+    assert!(
+        refused.contains("broker.approval-needed") && refused.contains("Begründung für die zweite Person")
+    );
+    let reason = ("reason", "Vertretung in der Kasse");
+    let added = bed.send("admin", "/users/new", &[user.as_slice(), &[reason]].concat()).await.is(200);
+    for visitor in ["admin-2", "auditor"] {
+        let page = approval_page(&bed, visitor, &added).await;
+        for said in [
+            "Max Muster",
+            "Vertretung in der Kasse",
+            "Kasse",
+            "Kassenbücher führen",
+            "63",
+            "alle",
+            "unverändert",
+        ] {
+            assert!(page.contains(said), "{visitor}: {said}: {page}");
+        }
+        assert!(!page.contains("&quot;do&quot;"), "{visitor}: {page}");
+        assert_eq!(page.contains("/agree"), visitor == "admin-2");
+    }
+    let token = [
+        ("name", "Bauportal"),
+        ("role", "system"),
+        ("unit", "63"),
+        ("services", "*"),
+        ("expires", "2031-01-31"),
+        ("reason", "Das Portal geht in Betrieb"),
+    ];
+    let made = bed.send("admin", "/tokens/new", &token).await.is(200);
+    assert!(text(&made).contains("amt_"));
+    let page = approval_page(&bed, "admin-2", &made).await;
+    for said in ["Bauportal", "Fachverfahren", "Nachrichten einliefern", "63", "Gilt bis", "2031"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(!page.contains("&quot;do&quot;") && !page.contains("hash"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_of_a_partner_says_which_settings_change_and_no_secret() {
+    let bed = Bed::careful().await;
+    let certificate = include_str!("../../../selftest/vectors/tsa-ca.pem");
+    let fields = |settings: serde_json::Value, version: &str| {
+        let settings = settings.to_string();
+        [
+            ("id", "unna".to_owned()),
+            ("version", version.to_owned()),
+            ("name", "Unna".to_owned()),
+            ("authority", "bab:05978000".to_owned()),
+            ("settings", settings),
+            ("reason", "Umzug".to_owned()),
+        ]
+    };
+    let send = async |path: &str, fields: &[(&str, String)]| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        bed.send("admin", path, &fields).await.is(303)
+    };
+    let first =
+        serde_json::json!({ "mostBytes": 5_000_000, "address": "https://alt.example/", "stays": "same" });
+    let asked = send("/partners/new", &fields(first, "")).await;
+    assert!(asked.header("location").contains("done=asked"));
+    let page = approval_page(&bed, "admin-2", &asked).await;
+    assert!(
+        page.contains("bab:05978000") && page.contains("5,0 MB") && !page.contains("&quot;do&quot;"),
+        "{page}"
+    );
+    let agree = asked.header("location").split('?').next().unwrap().replace("/console", "") + "/agree";
+    bed.send("admin-2", &agree, &[]).await.is(303);
+    let second = serde_json::json!({
+        "mostBytes": 5_000_000, "address": "https://neu.example/", "stays": "same", "certificate": certificate,
+        "clientSecret": "geheim-4711",
+    });
+    let asked = send("/partners/unna", &fields(second, "1")).await;
+    let page = approval_page(&bed, "auditor", &asked).await;
+    let fingerprint = "4a8ac12c07d2da3e53590e8ff795282f3b0bbcd6ad1688299ef42768e3bed331";
+    for said in [
+        "https://alt.example/",
+        "https://neu.example/",
+        fingerprint,
+        "gesetzt, wird nicht gezeigt",
+        "unverändert",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    for unsaid in ["geheim-4711", "BEGIN CERTIFICATE", "stays", "&quot;do&quot;", "5,0 MB"] {
+        assert!(!page.contains(unsaid), "{unsaid}: {page}");
+    }
 }

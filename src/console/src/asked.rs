@@ -1,4 +1,4 @@
-//! What an address asks for: filters of lists and ids of paths. What cannot be read filters nothing, or is not there.
+//! What an address asks for: filters and places of lists, ids and names of paths. What cannot be read filters nothing, or is not there.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -11,8 +11,11 @@ use model::{Id, Timestamp};
 
 use crate::page::{self, Look};
 
-/// Longest value of a filter, in bytes.
-const LONGEST: usize = 300;
+/// Longest value, in bytes: more than any name of a file.
+const LONGEST: usize = 2_000;
+
+/// What is said of one page of a list alone: where it begins, and what was done just now.
+const BOUND: [&str; 4] = ["after", "from", "before", "done"];
 
 /// The query of an address, without the language.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +25,7 @@ impl Asked {
     /// A value that says something.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name)?;
-        let says =
-            |value: &&str| (1..=LONGEST).contains(&value.len()) && !value.chars().any(char::is_control);
+        let says = |value: &&str| (1..=LONGEST).contains(&value.len()) && pages::is_plain(value);
         Some(found.1.trim()).filter(says)
     }
 
@@ -55,9 +57,14 @@ impl Asked {
         Some(if is_day { at.plus(Duration::from_secs(24 * 3_600)) } else { at })
     }
 
+    /// The record behind which the page begins.
+    pub(crate) fn after(&self) -> Option<Id> {
+        self.parsed("after")
+    }
+
     /// Whether anything is asked for besides the place in a list.
     pub(crate) fn is_empty(&self) -> bool {
-        !self.0.iter().any(|(name, value)| name != "after" && !value.trim().is_empty())
+        !self.0.iter().any(|(name, value)| !BOUND.contains(&name.as_str()) && !value.trim().is_empty())
     }
 
     /// The one value of this name, and nothing else.
@@ -68,7 +75,7 @@ impl Asked {
     /// A path that asks for the same with one value changed; without a value it is left out. The place in the list goes with the list that it
     /// was one of, and what was done is told once.
     pub(crate) fn with(&self, path: &str, name: &str, value: Option<&str>) -> String {
-        let stays = |known: &str| known != name && known != "after" && known != "done";
+        let stays = |known: &str| known != name && !BOUND.contains(&known);
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (known, kept) in self.0.iter().filter(|(known, kept)| stays(known) && !kept.trim().is_empty()) {
             query.append_pair(known, kept);
@@ -123,8 +130,10 @@ mod tests {
 
     #[test]
     fn another_list_begins_at_its_start_and_tells_nothing_again() {
-        let pairs = [("state", "parked"), ("partner", "bab:1"), ("after", "x"), ("done", "drop")];
-        let asked = Asked(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        let places = [("after", "x"), ("from", "50"), ("before", "y"), ("done", "drop")];
+        let pairs = [[("state", "parked"), ("partner", "bab:1")].as_slice(), &places].concat();
+        let asked =
+            Asked(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect());
         assert_eq!(asked.with("/m", "rule", Some("a&b")), "/m?state=parked&partner=bab%3A1&rule=a%26b");
         assert_eq!(asked.with("/m", "after", Some("y")), "/m?state=parked&partner=bab%3A1&after=y");
         assert_eq!(asked.only("partner").with("/m", "rule", Some("r")), "/m?partner=bab%3A1&rule=r");
