@@ -21,8 +21,6 @@ pub(super) fn answer(look: &Look, outcome: Result<Response, Error>) -> Response 
     outcome.unwrap_or_else(|error| page::failed(look, &error))
 }
 
-}
-
 /// Units of the visitor's tenant: id and name.
 pub(super) fn all_units(console: &Console, visit: &Visit) -> Vec<(String, String)> {
     let mut tenants = console.broker.house().tenants();

@@ -7,10 +7,10 @@ use broker::{Act, Error, Invited, NewUser, User, UserChange, UserFilter, UserLis
 use maud::{Markup, html};
 use model::{Caller, Id};
 
+use super::parts;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
-use super::parts;
 use crate::Console;
 use crate::asked::Asked;
 use crate::asking::{self, Reason};
