@@ -35,15 +35,13 @@ const ACTIONS: &[(&str, &[Action])] = &[
     ("export evidence", &[Action::ReadEvidence]),
     ("erase content and events", &[Action::Erase]),
     ("export what is known of a person", &[Action::ExportPersons]),
-    ("see figures and alerts, try alerts out", &[Action::Operate]),
     ("see partners", &[Action::ReadPartners]),
     ("change partners, manage tokens", &[Action::ManagePartners, Action::ManageTokens]),
     ("have subscriptions to webhooks, see and end them", &[Action::Subscribe]),
-    ("see how the gateway stands; test connections and alerts", &[Action::Operate]),
+    ("see how the gateway stands, figures and alerts; test connections and alerts", &[Action::Operate]),
     ("read the audit log", &[Action::ReadAudit]),
     ("manage users", &[Action::ManageUsers]),
     ("release contents to somebody else for a time", &[Action::ReleaseContent]),
-    ("export what is known of a person", &[Action::ExportPersons]),
 ];
 
 #[test]
