@@ -33,12 +33,6 @@ impl Broker {
         ids: BTreeSet<Id>,
     ) -> Result<BTreeMap<Id, String>, Error> {
         let tenant = &caller.may(Action::ReadAudit)?.tenant;
-        let mut names = BTreeMap::new();
-        for id in ids {
-            if let Some(person) = self.store().person(tenant, id).await? {
-                names.insert(id, person.terms.name);
-            }
-        }
-        Ok(names)
+        Ok(self.store().names_of_persons(tenant, &ids).await?)
     }
 }

@@ -16,7 +16,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-/// In ascending order without gaps.
+/// In ascending order.
 const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
@@ -107,6 +107,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 18,
         sqlite: include_str!("../migrations/sqlite/0018_retention.sql"),
         postgres: include_str!("../migrations/postgres/0018_retention.sql"),
+    },
+    Migration {
+        version: 21,
+        sqlite: include_str!("../migrations/sqlite/0021_sought.sql"),
+        postgres: include_str!("../migrations/postgres/0021_sought.sql"),
     },
 ];
 

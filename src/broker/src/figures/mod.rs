@@ -40,6 +40,9 @@ pub const SERIES: &[(&str, &str, &str)] = &[
 /// Pause between two samples.
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// How long after it was made the id of a message may still be committed: a commit waits at most five seconds for its turn.
+const SETTLED: Duration = Duration::from_secs(15);
+
 /// Pause between two looks whether it is time.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -52,8 +55,10 @@ const COARSE: Duration = Duration::from_secs(30 * 24 * 3_600);
 pub struct Figure {
     /// Of which partner, adapter and so on; empty: of the whole.
     pub label: String,
-    /// When.
+    /// When; of what is counted, from when on.
     pub at: Timestamp,
+    /// How long was counted; zero: it is how things stood then.
+    pub span: Duration,
     /// The value.
     pub value: f64,
 }
@@ -80,7 +85,7 @@ impl Broker {
 
     /// Values of a series from a time on until before another: of the caller's tenant and of the whole house, in the order of time. Kept
     /// are those of each minute for two days, then for thirty one of each hour: of `messages.in` and `messages.out` the sum, else the
-    /// highest.
+    /// highest. Those two are counted in spans that follow each other without a gap: a minute, or as long as nobody counted.
     ///
     /// # Errors
     /// `Forbidden` unless the caller may operate the whole tenant.
@@ -96,7 +101,12 @@ impl Broker {
             return Err(model::Error::Forbidden.into());
         }
         let rows = self.store().figures(&scope.tenant, series, from, to).await?;
-        let figure = |row: store::FigureRow| Figure { label: row.label, at: row.at, value: whole(row.value) };
+        let figure = |row: store::FigureRow| Figure {
+            label: row.label,
+            at: row.at,
+            span: Duration::from_micros(u64::try_from(row.span).unwrap_or(0)),
+            value: whole(row.value),
+        };
         Ok(rows.into_iter().map(figure).collect())
     }
 
@@ -108,8 +118,10 @@ impl Broker {
         if !self.store().claim_turn("figures", self.now(), MINUTE).await? {
             return Ok(false);
         }
-        let rows = self.sample().await?;
-        self.store().put_figures(&rows).await?;
+        let (rows, counted) = self.sample().await?;
+        if !self.store().put_figures(&rows, counted).await? {
+            return Ok(false);
+        }
         self.look_at_alerts(&rows).await?;
         if self.store().claim_turn("thin", self.now(), Duration::from_secs(3_600)).await? {
             let ago = |age: Duration| {

@@ -190,3 +190,37 @@ async fn values_become_hourly_after_two_days_and_go_after_thirty() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn every_message_is_counted_once_however_long_nobody_counted() {
+    on_every_engine(|database| async move {
+        let clock = Arc::new(SetClock::default());
+        let gateway = Gateway::on(database, clock.clone()).await;
+        let sender = caller("soest", "63");
+        let mut operator = sender.clone();
+        operator.scope = Scope::tenant("soest");
+        let begin = model::Timestamp::from_micros(clock.now().micros() - 600_000_000);
+        gateway.accept(&sender, &json!({ "number": 1 })).await.unwrap();
+        let counts = async || {
+            let rows = gateway.broker.figures(&operator, "messages.in", begin, clock.now()).await.unwrap();
+            let whole = rows.iter().filter(|row| row.label.is_empty());
+            whole.map(|row| (row.at, row.span, row.value)).collect::<Vec<_>>()
+        };
+        // What may not be committed yet waits for the next count.
+        assert!(gateway.broker.figures_due().await.unwrap());
+        assert_eq!(counts().await.iter().map(|it| it.2).collect::<Vec<_>>(), [0.0]);
+        gateway.accept(&sender, &json!({ "number": 2 })).await.unwrap();
+        // Seventy seconds, and then three hours in which nobody counts.
+        for pause in [70, 3 * 3_600] {
+            clock.advance(Duration::from_secs(pause));
+            assert!(gateway.broker.figures_due().await.unwrap());
+        }
+        let counts = counts().await;
+        assert_eq!(counts.iter().map(|it| it.2).collect::<Vec<_>>(), [0.0, 2.0, 0.0]);
+        let lengths = counts.iter().map(|it| it.1.as_secs()).collect::<Vec<_>>();
+        assert_eq!(lengths, [60, 70, 3 * 3_600]);
+        let follow = |it: &[(model::Timestamp, Duration, f64)]| it[0].0.plus(it[0].1) == it[1].0;
+        assert!(counts.windows(2).all(follow), "each begins where the one before ends");
+    })
+    .await;
+}

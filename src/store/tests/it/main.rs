@@ -22,6 +22,7 @@ mod pieces;
 mod queue;
 mod relay;
 mod scopes;
+mod search;
 mod staging;
 mod stamps;
 #[path = "../../../seal/tests/it/tsa.rs"]
