@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use model::rights::Action;
 use model::{Caller, Timestamp};
+use seal::algorithm::Policy;
+use seal::x509::Certificate;
 use tokio::sync::watch;
 
 use crate::{Broker, Error};
@@ -34,6 +36,11 @@ pub const SERIES: &[(&str, &str, &str)] = &[
     ("breaker", "Unterbrecher (0 zu, 1 halb offen, 2 offen)", "Breakers (0 closed, 1 half open, 2 open)"),
     ("disk.free", "Freier Speicher (Bytes)", "Free disk (bytes)"),
     ("events.unsealed", "Ungesiegelte Ereignisse", "Events that are not sealed"),
+    (
+        "certificates.weak",
+        "Zertifikate mit schwachen Schlüsseln oder Signaturen",
+        "Certificates with weak keys or signatures",
+    ),
     ("certificates.days", "Restlaufzeit von Zertifikaten (Tage)", "Days that certificates still hold"),
 ];
 
@@ -72,7 +79,49 @@ pub struct CertificateEnd {
     pub until: Timestamp,
 }
 
+/// A certificate whose key or signature is weaker than the policy of algorithms takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeakCertificate {
+    /// The only tenant that it concerns; absent: the whole house.
+    pub tenant: Option<String>,
+    /// Whose it is: a place in the configuration, or authority and transport.
+    pub name: String,
+    /// Name of its holder (RFC 2253).
+    pub subject: String,
+    /// What is weak, such as `RSA 2048 bit`.
+    pub why: Vec<String>,
+}
+
+impl WeakCertificate {
+    /// That a certificate is one; `None` if it is strong enough.
+    ///
+    /// # Errors
+    /// If OpenSSL fails.
+    pub fn of(
+        tenant: Option<&str>,
+        name: &str,
+        certificate: &Certificate,
+    ) -> Result<Option<Self>, seal::Error> {
+        let why = certificate.weaknesses(&Policy::default())?;
+        if why.is_empty() {
+            return Ok(None);
+        }
+        let (tenant, name) = (tenant.map(str::to_owned), name.to_owned());
+        Ok(Some(WeakCertificate { tenant, name, subject: certificate.subject()?, why }))
+    }
+}
+
 impl Broker {
+    /// The same with certificates of the configuration that are too weak. Before it is cloned.
+    pub fn with_weak_certificates(self, weak: Vec<WeakCertificate>) -> Self {
+        Broker { weak_certificates: std::sync::Arc::new(weak), ..self }
+    }
+
+    /// Certificates of the configuration that are too weak.
+    pub fn weak_certificates(&self) -> &[WeakCertificate] {
+        &self.weak_certificates
+    }
+
     /// The same with certificates whose ends are watched. Before it is cloned.
     pub fn with_certificates(self, certificates: Vec<CertificateEnd>) -> Self {
         Broker { certificates: std::sync::Arc::new(certificates), ..self }

@@ -70,6 +70,7 @@ impl Broker {
         if let Some(free) = self.pressure().disk_free {
             sample.put("", "disk.free", "", free as f64);
         }
+        sample.put("", "certificates.weak", "", self.weak_certificates().len() as f64);
         for certificate in self.certificates() {
             let left = certificate.until.micros().saturating_sub(now.micros()) as f64 / 86_400e6;
             sample.put("", "certificates.days", &certificate.name, left.floor());
