@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker::{AlertHook, AlertRule, AlertSeverity, Alerts, Broker, CertificateEnd, Mailer};
+use broker::{AlertHook, AlertRule, AlertSeverity, Alerts, Broker, CertificateEnd, Mailer, WeakCertificate};
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::{Clock, Failure, Role, Scope};
 use seal::webhook::SharedSecret;
@@ -134,6 +134,30 @@ async fn an_alert_fires_once_on_two_nodes_repeats_and_resolves() {
         assert_eq!((figures.len(), values.first(), values.last()), (7, Some(&10.0), Some(&299.0)));
     })
     .await;
+}
+
+#[tokio::test]
+async fn weak_certificates_are_told_to_those_whom_they_concern_and_counted() {
+    let gateway = Gateway::start().await;
+    let weak = |tenant: Option<&str>, name: &str| WeakCertificate {
+        tenant: tenant.map(str::to_owned),
+        name: name.to_owned(),
+        subject: "CN=x".into(),
+        why: vec!["RSA 2048 bit".into()],
+    };
+    let all = vec![weak(None, "osci.trust"), weak(Some("soest"), "a"), weak(Some("unna"), "b")];
+    let broker = gateway.broker.clone().with_weak_certificates(all);
+    let mut operator = caller("soest", "63");
+    operator.roles = vec![Role::Operator];
+    assert_eq!(broker.weak_certificates_of(&operator).await.unwrap(), [], "of the whole tenant alone");
+    operator.scope = Scope::tenant("soest");
+    let told = broker.weak_certificates_of(&operator).await.unwrap();
+    assert_eq!(told.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["osci.trust", "a"]);
+    assert!(broker.figures_due().await.unwrap());
+    let from = model::Timestamp::from_micros(0);
+    let until = broker.now().plus(MINUTE);
+    let figures = broker.figures(&operator, "certificates.weak", from, until).await.unwrap();
+    assert_eq!(figures[0].value, 3.0);
 }
 
 #[tokio::test]
