@@ -82,7 +82,7 @@ impl Broker {
         let tenants: Vec<String> = self.house().tenants().map(|tenant| tenant.id.clone()).collect();
         for tenant in &tenants {
             let counted = if sample.span.is_some() { COUNTED.as_slice() } else { &[] };
-            for series in counted.iter().chain(&["messages.parked", "messages.oldest"]) {
+            for series in counted.iter().chain(&["messages.parked", "messages.oldest"]).copied() {
                 sample.put(tenant, series, "", 0.0);
             }
         }
