@@ -107,6 +107,7 @@ impl Gateway {
         )
         .with_alerts(alerts)
         .with_certificates(certificates)
+        .with_weak_certificates(watch::weak_certificates(config)?)
         .with_people(config.people())
         .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()));
         let broker = match before {

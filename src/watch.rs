@@ -1,11 +1,11 @@
-//! What is watched, as it is configured: rules of alerts with their receivers, and certificates whose ends are near.
+//! What is watched, as it is configured: rules of alerts with their receivers, certificates whose ends are near, and weak ones.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_post::out::Teller;
 use async_trait::async_trait;
-use broker::{AlertHook, AlertRule, Alerts, CertificateEnd, Mailer};
+use broker::{AlertHook, AlertRule, Alerts, CertificateEnd, Mailer, WeakCertificate};
 use config::Config;
 use model::outbound::ChosenBy;
 use model::{Authority, Failure, Timestamp};
@@ -77,4 +77,16 @@ pub(crate) fn certificates<'a>(
         ends.push(CertificateEnd { name: "tls".to_owned(), until });
     }
     Ok(ends)
+}
+
+/// Certificates that are too weak, of all that the configuration names.
+///
+/// # Errors
+/// If one cannot be read.
+pub(crate) fn weak_certificates(config: &Config) -> Result<Vec<WeakCertificate>, Error> {
+    let mut weak = vec![];
+    for it in config.named_certificates()? {
+        weak.extend(WeakCertificate::of(it.tenant.as_deref(), &it.name, &it.certificate)?);
+    }
+    Ok(weak)
 }

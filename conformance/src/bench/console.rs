@@ -146,6 +146,22 @@ fn places(templates: &Templates) -> Vec<(&'static str, String, f64)> {
         ),
         search("parked messages of a partner", "/messages?state=parked&partner=bab%3A06000042".into()),
         search("nothing of that partner", "/messages?partner=bab%3A09999999".into()),
+        // Each of these is many messages, together they are none: nothing ends the search early.
+        search("returned messages of a door, none", "/messages?state=returned&door=xta".into()),
+        search(
+            "confirmed messages of a door and a type, none",
+            "/messages?state=confirmed&door=xta&type=0401".into(),
+        ),
+        search("messages of a door and a type, none", "/messages?door=xta&type=0401".into()),
+        search("messages of a type and a partner, none", "/messages?type=0401&partner=bab%3A06000042".into()),
+        search(
+            "messages of everything at once, none",
+            format!(
+                "/messages?state=confirmed&direction=in&door=xta&standard=xdomea&type=0401&partner=bab%3A06000042&since={}&until={}",
+                day(29),
+                day(1)
+            ),
+        ),
         search("cases of a reference", "/cases?q=AZ-31415".into()),
         search("cases of a text", "/cases?q=Wintergarten".into()),
     ]
@@ -252,8 +268,8 @@ async fn fill(gateway: &Gateway, engine: &Engine, templates: &Templates) -> Resu
         return Ok(());
     }
     let mut conn = PgConnection::connect(&gateway.database_url()).await?;
-    // PostgreSQL looks at its tables by itself, SQLite never.
-    for step in steps.into_iter().chain(["ANALYZE".to_owned()]) {
+    // PostgreSQL looks at its tables and tidies them up by itself, a minute later; SQLite never.
+    for step in steps.into_iter().chain(["VACUUM ANALYZE".to_owned()]) {
         sqlx::query(AssertSqlSafe(step)).execute(&mut conn).await?;
     }
     Ok(())
@@ -275,6 +291,9 @@ fn steps(is_sqlite: bool, templates: &Templates) -> Vec<String> {
         "CASE WHEN i % 1000 < {PARKED} THEN 'parked' WHEN i % 1000 < {RETURNED} THEN 'returned' \
          WHEN i % 1000 < {DELIVERED} THEN 'delivered' ELSE 'confirmed' END"
     );
+    // What was returned or is parked never came by the other door, and that door never brings the first type.
+    let door = format!("CASE WHEN i % 1000 < {RETURNED} OR i % 2 = 1 THEN door ELSE 'xta' END");
+    let kind = "CASE i % 2 WHEN 1 THEN message_type ELSE '0501' END";
     let partner = format!("'bab:06' || substr(CAST(1000000 + i % {PARTNERS} AS TEXT), 2)");
     let body = format!(
         "replace(replace(replace(body, '{message}', {own}), '\"state\":\"{state}\"', '\"state\":\"' || {state_of} || '\"'), \
@@ -302,7 +321,7 @@ fn steps(is_sqlite: bool, templates: &Templates) -> Vec<String> {
     vec![
         format!(
             "INSERT INTO message (id, {columns}, partner, message_type, process_id, exchange, state, received_at, body, door, standard) \
-             {} SELECT {own}, {columns}, {partner}, message_type, NULL, NULL, {state_of}, ({begin} + i * {APART}) * 1000, {body}, door, \
+             {} SELECT {own}, {columns}, {partner}, {kind}, NULL, NULL, {state_of}, ({begin} + i * {APART}) * 1000, {body}, {door}, \
              standard FROM message, n WHERE message.id = '{message}'",
             numbers(MESSAGES)
         ),

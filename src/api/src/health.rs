@@ -64,6 +64,7 @@ async fn figures(State(api): State<Api>) -> Response {
     let stats = api.broker.stats().await.ok();
     meter::note_messages(&api.broker);
     meter::note_certificates(api.broker.certificates());
+    meter::note_weak_certificates(api.broker.weak_certificates());
     meter::note_stamps(api.broker.stamp_health().await.ok().flatten());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], meter::render(stats.as_ref(), &api.broker.pressure()))
         .into_response()

@@ -137,6 +137,11 @@ pub(crate) fn note_certificates(ends: &[broker::CertificateEnd]) {
     }
 }
 
+/// How many certificates that the configuration names are too weak; which ones, the console says.
+pub(crate) fn note_weak_certificates(weak: &[broker::WeakCertificate]) {
+    gauge!("amtsbote_weak_certificates").set(weak.len() as f64);
+}
+
 /// Notes how the time stamps stand, if any are wanted.
 pub(crate) fn note_stamps(health: Option<broker::StampHealth>) {
     let Some(health) = health else { return };

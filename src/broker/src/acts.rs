@@ -37,12 +37,6 @@ impl Broker {
 
     /// The same for whoever may see what names them.
     pub(crate) async fn names(&self, tenant: &str, ids: BTreeSet<Id>) -> Result<BTreeMap<Id, String>, Error> {
-        let mut names = BTreeMap::new();
-        for id in ids {
-            if let Some(person) = self.store().person(tenant, id).await? {
-                names.insert(id, person.terms.name);
-            }
-        }
-        Ok(names)
+        Ok(self.store().names_of_persons(tenant, &ids).await?)
     }
 }

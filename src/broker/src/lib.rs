@@ -112,7 +112,7 @@ pub use error::Error;
 pub use exchange::{NewExchange, Opening, StepDone};
 pub use figures::{
     AlertHook, AlertNow, AlertRule, AlertSent, AlertSeverity, Alerts, CertificateEnd, DELIVERY_SECONDS,
-    DeliveryTimes, Figure, Mailer, MessageCount, SERIES,
+    DeliveryTimes, Figure, Mailer, MessageCount, SERIES, WeakCertificate,
 };
 pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, SubscriptionSecret};
 pub use inbox::InboxItem;
@@ -236,6 +236,8 @@ pub struct Broker {
     alerts: Arc<Alerts>,
     /// Certificates whose ends are watched.
     certificates: Arc<Vec<CertificateEnd>>,
+    /// Certificates of the configuration that are too weak.
+    weak_certificates: Arc<Vec<WeakCertificate>>,
 }
 
 impl Broker {
@@ -263,6 +265,7 @@ impl Broker {
             keeping: Arc::default(),
             alerts: Arc::default(),
             certificates: Arc::default(),
+            weak_certificates: Arc::default(),
         }
     }
 

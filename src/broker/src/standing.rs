@@ -9,7 +9,7 @@ use model::rights::Action;
 use model::{Authority, Caller, MessageState, Timestamp};
 use store::{ChannelFilter, Page};
 
-use crate::{Broker, Error, PressureNow, StampHealth};
+use crate::{Broker, Error, PressureNow, StampHealth, WeakCertificate};
 
 /// Counts stop here: more than this is said to be more, so that a page costs the same however many there are.
 const MOST_COUNTED: u32 = 10_000;
@@ -108,6 +108,31 @@ impl Broker {
         }
         ends.sort_by(|one, other| (one.end, &one.authority).cmp(&(other.end, &other.authority)));
         Ok(ends)
+    }
+
+    /// Certificates that are too weak, of the configuration and of the directory of the caller's tenant. They belong to no unit, so a caller
+    /// who does not see the whole tenant sees none.
+    ///
+    /// # Errors
+    /// If the caller may not see partners.
+    pub async fn weak_certificates_of(&self, caller: &Caller) -> Result<Vec<WeakCertificate>, Error> {
+        let scope = caller.may(Action::ReadPartners)?;
+        if !scope.is_whole() {
+            return Ok(vec![]);
+        }
+        let concerns = |it: &&WeakCertificate| it.tenant.as_ref().is_none_or(|only| *only == scope.tenant);
+        let mut weak: Vec<WeakCertificate> =
+            self.weak_certificates().iter().filter(concerns).cloned().collect();
+        for entry in self.directory(caller).await? {
+            for way in &entry.ways {
+                let transport = if way.osci.is_some() { "osci" } else { "xta" };
+                let name = format!("{} {transport}", entry.authority);
+                for certificate in way.certificates() {
+                    weak.extend(WeakCertificate::of(Some(&scope.tenant), &name, &certificate)?);
+                }
+            }
+        }
+        Ok(weak)
     }
 
     /// Asks all adapters of the caller's tenant at once whether their other sides answer; each has twenty seconds.

@@ -4,6 +4,7 @@
 //! `env:NAME`); a literal one is refused without being shown. Relative paths are relative to the folder of the file. The example has all.
 
 mod adapters;
+mod certificates;
 mod check;
 mod citizen;
 mod dvdv;
@@ -37,6 +38,7 @@ use model::sending::Sending;
 use serde::{Deserialize, Serialize};
 
 pub use crate::adapters::*;
+pub use crate::certificates::NamedCertificate;
 pub use crate::citizen::{Barrier, Citizen, CitizenService};
 pub use crate::dvdv::{Dvdv, DvdvService};
 pub use crate::hours::ServiceHours;

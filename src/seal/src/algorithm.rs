@@ -241,6 +241,11 @@ impl Policy {
         self.permit(key_bits >= self.least_bits(method.scheme))
     }
 
+    /// Whether a key is long enough for signatures that are taken, by its kind (RSA, else a curve) and length in bits.
+    pub fn takes_key(&self, is_rsa: bool, bits: u32) -> bool {
+        bits >= self.least_bits(if is_rsa { Scheme::RsaPkcs1 } else { Scheme::Ecdsa })
+    }
+
     /// Refuses a cipher that must not be taken.
     pub fn take_cipher(&self, cipher: BlockCipher) -> Result<()> {
         self.permit(cipher != BlockCipher::TripleDesCbc || self.legacy)

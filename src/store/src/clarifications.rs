@@ -159,9 +159,10 @@ fn select(scope: &Scope) -> Select {
 }
 
 fn filtered(select: Select, filter: &ClarificationFilter) -> Select {
+    // Clarifications lead: of a partner or unit there may be any number of messages.
     select
-        .and_if("message.partner =", filter.partner.as_deref())
-        .and_if("message.unit =", filter.unit.as_deref())
+        .and_if("COALESCE(message.partner, '') =", filter.partner.as_deref())
+        .and_if("COALESCE(message.unit, '') =", filter.unit.as_deref())
         .and_if("clarification.rule =", filter.rule.as_deref())
         .and_if("clarification.side =", filter.side.map(Side::name))
         .and_if("clarification.since >=", filter.from)

@@ -18,10 +18,21 @@ pub struct FigureRow {
     pub series: String,
     /// Of which partner, adapter and so on; empty: of the whole.
     pub label: String,
-    /// When.
+    /// When; of what is counted, from when on.
     pub at: Timestamp,
+    /// How long was counted, in microseconds; 0: it is how things stood then.
+    pub span: i64,
     /// Thousandths.
     pub value: i64,
+}
+
+/// A span of time in which messages were counted: from its begin on, until before its end. The next one begins where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// End of the one before; absent: it is the first.
+    pub after: Option<Timestamp>,
+    /// Its end.
+    pub until: Timestamp,
 }
 
 /// What a rule has seen of one label.
@@ -77,27 +88,42 @@ impl Store {
         Ok(!self.db().commit_returning(claim, "clock").await?.is_empty())
     }
 
-    /// Keeps values. Of two at the same moment the first stays.
+    /// Until when messages are counted.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn put_figures(&self, rows: &[FigureRow]) -> Result<(), Error> {
+    pub async fn counted_until(&self) -> Result<Option<Timestamp>, Error> {
+        let select = Select::new("SELECT due_at FROM figure_clock WHERE name = 'counted'");
+        self.db().read_one(select).await?.map(|row| row.time(0)).transpose()
+    }
+
+    /// Keeps values, and until when messages are counted with them: both or nothing, so that no message is counted twice or left out,
+    /// whatever breaks off. `false`, and nothing is kept, if another node was faster. Of two values at the same moment the first stays.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn put_figures(&self, rows: &[FigureRow], counted: Option<Counted>) -> Result<bool, Error> {
+        let mut steps: Vec<Step> = counted.map(counts).into_iter().collect();
         for some in rows.chunks(TOGETHER) {
-            let mut insert = Select::new("INSERT INTO figure (tenant, series, label, at, value) VALUES ");
+            let mut insert =
+                Select::new("INSERT INTO figure (tenant, series, label, at, span, value) VALUES ");
             for (index, row) in some.iter().enumerate() {
                 insert = insert.sql(if index == 0 { "(" } else { ", (" });
                 insert = insert.bind(row.tenant.as_str()).sql(", ").bind(row.series.as_str()).sql(", ");
-                insert =
-                    insert.bind(row.label.as_str()).sql(", ").bind(row.at).sql(", ").bind(row.value).sql(")");
+                insert = insert.bind(row.label.as_str()).sql(", ").bind(row.at).sql(", ");
+                insert = insert.bind(row.span).sql(", ").bind(row.value).sql(")");
             }
-            let step = insert.sql(" ON CONFLICT DO NOTHING").step("figure", Expect::Any);
-            self.db().commit(Unit::Steps(vec![step])).await?;
+            steps.push(insert.sql(" ON CONFLICT DO NOTHING").step("figure", Expect::Any));
         }
-        Ok(())
+        match self.db().commit(Unit::Steps(steps)).await {
+            Ok(_) => Ok(true),
+            Err(Error::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Forgets values before `first`, and puts those before `coarse` together to one for each hour: counts of a minute are added up, of
-    /// the rest the highest stays.
+    /// Forgets values before `first`, and puts those before `coarse` together to one for each hour: counts and their spans are added up,
+    /// of the rest the highest stays.
     ///
     /// # Errors
     /// If the database fails.
@@ -108,8 +134,8 @@ impl Store {
         let from = Timestamp::from_micros(from - from.rem_euclid(HOUR));
         let args = || vec![coarse.into(), from.into(), HOUR.into()];
         let together = Step::new(
-            "UPDATE figure SET value = (SELECT CAST(CASE WHEN figure.series IN ('messages.in', 'messages.out') \
-             THEN sum(it.value) ELSE max(it.value) END AS BIGINT) FROM figure AS it \
+            "UPDATE figure SET (value, span) = (SELECT CAST(CASE WHEN figure.series IN ('messages.in', 'messages.out') \
+             THEN sum(it.value) ELSE max(it.value) END AS BIGINT), CAST(sum(it.span) AS BIGINT) FROM figure AS it \
              WHERE it.tenant = figure.tenant AND it.series = figure.series AND it.label = figure.label \
              AND it.at >= figure.at AND it.at < figure.at - figure.at % $3 + $3 AND it.at < $1) \
              WHERE at < $1 AND at >= $2 AND NOT EXISTS (SELECT 1 FROM figure AS before \
@@ -143,21 +169,23 @@ impl Store {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<FigureRow>, Error> {
-        let select = Select::new("SELECT tenant, series, label, at, value FROM figure WHERE tenant IN ('', ")
-            .bind(tenant)
-            .sql(")")
-            .and("series =", series)
-            .and("at >=", from)
-            .and("at <", to)
-            .sql(" ORDER BY at DESC, label DESC LIMIT ")
-            .bind(MOST);
+        let select =
+            Select::new("SELECT tenant, series, label, at, span, value FROM figure WHERE tenant IN ('', ")
+                .bind(tenant)
+                .sql(")")
+                .and("series =", series)
+                .and("at >=", from)
+                .and("at <", to)
+                .sql(" ORDER BY at DESC, label DESC LIMIT ")
+                .bind(MOST);
         let figure = |row: &Row| {
             Ok(FigureRow {
                 tenant: row.text(0)?,
                 series: row.text(1)?,
                 label: row.text(2)?,
                 at: row.time(3)?,
-                value: row.int(4)?,
+                span: row.int(4)?,
+                value: row.int(5)?,
             })
         };
         self.db().read(select).await?.iter().rev().map(figure).collect()
@@ -245,13 +273,18 @@ impl Store {
         Ok(())
     }
 
-    /// Messages of all tenants by tenant, partner and direction that were taken in from a time on.
+    /// Messages of all tenants by tenant, partner and direction that were taken in from a time on until before another.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn messages_since(&self, from: Timestamp) -> Result<Vec<(String, String, bool, u64)>, Error> {
+    pub async fn messages_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(String, String, bool, u64)>, Error> {
         let select = Select::new("SELECT tenant, partner, direction, count(*) FROM message WHERE id >= ")
             .bind(crate::records::first_id(from))
+            .and("id <", crate::records::first_id(until))
             .sql(" GROUP BY tenant, partner, direction ORDER BY count(*) DESC LIMIT 2000");
         let count = |row: &Row| Ok((row.text(0)?, row.text(1)?, row.text(2)? == "in", row.number(3)?));
         self.db().read(select).await?.iter().map(count).collect()
@@ -280,4 +313,20 @@ impl Store {
         let rows = self.db().read(select).await?;
         rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.text(2)?, row.number(3)?))).collect()
     }
+}
+
+/// That messages are counted until the end of this span, if they still are until its begin.
+fn counts(counted: Counted) -> Step {
+    let Counted { after, until } = counted;
+    let (sql, args) = match after {
+        None => {
+            let sql = "INSERT INTO figure_clock (name, due_at) VALUES ('counted', $1) ON CONFLICT DO NOTHING";
+            (sql, vec![until.into()])
+        }
+        Some(after) => {
+            let sql = "UPDATE figure_clock SET due_at = $1 WHERE name = 'counted' AND due_at = $2";
+            (sql, vec![until.into(), after.into()])
+        }
+    };
+    Step::new(sql, args, "clock", Expect::Rows(1))
 }

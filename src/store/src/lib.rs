@@ -94,7 +94,7 @@ pub use conversations::{Conversation, Ticket};
 pub use desk::DeskFilter;
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
-pub use figures::{AlertRow, FigureRow};
+pub use figures::{AlertRow, Counted, FigureRow};
 pub use hooks::{Delivery, Subscription, Terms};
 pub use inbox::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey};
 pub use keys::{KeyUse, Rewrapped};

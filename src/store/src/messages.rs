@@ -3,9 +3,8 @@
 use model::message::{Direction, Door};
 use model::rights::Within;
 use model::{Authority, Id, Message, MessageState, Scope, Timestamp, ids};
-use serde_json::Value;
 
-use crate::sql::{Row, Select, Table};
+use crate::sql::{Row, Select, Table, Value};
 use crate::{Error, Listed, Page, Store};
 
 /// Which messages; what is absent does not filter.
@@ -56,7 +55,7 @@ pub struct Dedup {
     /// Digest of its bytes; the same key with other bytes is a conflict.
     pub digest: String,
     /// The answer that was given, once it was.
-    pub answer: Option<Value>,
+    pub answer: Option<serde_json::Value>,
 }
 
 /// Messages that have not ended, or that a human may still move. Named one by one, so that an index serves it.
@@ -65,6 +64,9 @@ pub(crate) const UNFINISHED: &str =
 
 /// Ids that a search looks at: more than it shows, since not all of them need to be within the scope.
 const MOST_SOUGHT: u32 = 500;
+
+/// Units of a scope that are looked through one after the other.
+const MOST_WAYS: usize = 32;
 
 const SELECT: &str = "SELECT body, received_at, id FROM message WHERE ";
 
@@ -88,12 +90,9 @@ impl Store {
         filter: &MessageFilter,
         page: &Page,
     ) -> Result<Listed<Message>, Error> {
-        let select = filtered(scope, filter);
-        let (behind, order) = match filter.newest {
-            true => ("id <", " ORDER BY id DESC LIMIT "),
-            false => ("id >", " ORDER BY id LIMIT "),
-        };
-        let rows = self.db().read(page.apply(select, behind, order)).await?;
+        let select = found_ids(Select::new(SELECT).sql("id IN ("), scope, filter, page);
+        let select = select.sql(if filter.newest { ") ORDER BY id DESC" } else { ") ORDER BY id" });
+        let rows = self.db().read(select).await?;
         page.listed(rows.iter().map(|row| Ok((row.id(2)?, message(row)?))))
     }
 
@@ -176,47 +175,88 @@ fn sought_ids(tenant: &str, sought: &Sought) -> Select {
     select.sql(") AS found ORDER BY id DESC LIMIT ").bind(MOST_SOUGHT)
 }
 
-/// The filter, so that one index leads, and the one by which least is found: a state in which few messages are; what a message is of; a state;
-/// whose it is. Compared with an expression, a column is not looked up by its index.
-fn filtered(scope: &Scope, filter: &MessageFilter) -> Select {
-    let state = match filter.rule {
-        Some(_) => Some(MessageState::Parked),
-        None => filter.state,
+/// Every state, the ones in which few messages are first.
+const STATES: [MessageState; 8] = [
+    MessageState::Parked,
+    MessageState::Accepted,
+    MessageState::Processed,
+    MessageState::Preparing,
+    MessageState::Ready,
+    MessageState::Delivered,
+    MessageState::Returned,
+    MessageState::Confirmed,
+];
+
+/// The ids of a page of what passes a filter, in the order of ids. Each way is walked by one index until the page is full.
+fn found_ids(select: Select, scope: &Scope, filter: &MessageFilter, page: &Page) -> Select {
+    let (behind, order) = match filter.newest {
+        true => ("id <", " ORDER BY id DESC LIMIT "),
+        false => ("id >", " ORDER BY id LIMIT "),
     };
-    let in_few = state.is_some_and(|state| {
-        !matches!(state, MessageState::Confirmed | MessageState::Returned | MessageState::Delivered)
-    });
-    let named = filter.exchange.is_some()
-        || filter.process_id.is_some()
-        || filter.partner.is_some()
-        || filter.message_type.is_some()
-        || filter.door.is_some()
-        || filter.standard.is_some();
-    let by_state = in_few || (!named && state.is_some_and(|state| state != MessageState::Confirmed));
-    let by_whose = !named && !by_state;
-    let by_unit = by_whose && scope.units != Within::All;
-    let by_authority = by_whose && !by_unit;
-    let by_direction = by_authority && filter.authority.is_none();
-    let by_nothing = by_direction && filter.direction.is_none();
-    let [partner, message_type, door, standard] = match in_few {
-        true => ["partner || '' =", "message_type || '' =", "door || '' =", "standard || '' ="],
-        false => ["partner =", "message_type =", "door =", "standard ="],
+    let ways = ways(scope, filter);
+    let mut select = select.sql("SELECT id FROM (");
+    for (at, (led_by, value)) in ways.into_iter().enumerate() {
+        select = select
+            .sql(if at == 0 { "" } else { " UNION ALL " })
+            .sql("SELECT id FROM (SELECT id FROM message WHERE ");
+        select = passes(select, scope, filter).and(led_by, value);
+        select = page.apply(select, behind, order).sql(") AS way");
+    }
+    select.sql(") AS found").sql(order).bind(page.size() as u64 + 1)
+}
+
+/// What leads to what is looked for. One thing alone is looked up by an index of its own, if it has one: nothing that is not looked for lies
+/// there. Several together are looked for within `message_sought`, one state after the other: it has all that a message is looked for by, so a
+/// million messages are passed without one of them being read.
+fn ways(scope: &Scope, filter: &MessageFilter) -> Vec<(&'static str, Value)> {
+    if let Some(exchange) = filter.exchange {
+        return vec![("exchange =", exchange.into())];
+    }
+    if let Some(process) = filter.process_id {
+        return vec![("process_id =", process.into())];
+    }
+    let state = filter.rule.as_ref().map_or(filter.state, |_| Some(MessageState::Parked));
+    let partner = filter.partner.as_deref().map(|it| ("partner =", it.into()));
+    let message_type = filter.message_type.as_deref().map(|it| ("message_type =", it.into()));
+    let others = [
+        state.is_some(),
+        filter.direction.is_some(),
+        filter.door.is_some(),
+        filter.authority.is_some(),
+        filter.standard.is_some(),
+    ];
+    let units = match &scope.units {
+        Within::Only(units) if (1..=MOST_WAYS).contains(&units.len()) => Some(units),
+        _ => None,
     };
-    let authority = if by_authority { "authority =" } else { "authority || '' =" };
-    let direction_of = if by_direction { "direction =" } else { "direction || '' =" };
-    let of_state = if by_state || by_nothing { "state =" } else { "state || '' =" };
-    let select =
-        Select::new(SELECT).within(scope, if by_unit { Table::Message } else { Table::MessageLedByOthers });
+    let is_whole = scope.units == Within::All && scope.services == Within::All;
+    match (partner, message_type, units) {
+        _ if others.contains(&true) => {}
+        (Some(partner), None, _) if is_whole => return vec![partner],
+        (None, Some(message_type), _) if is_whole => return vec![message_type],
+        (None, None, Some(units)) => return units.iter().map(|it| ("unit =", it.as_str().into())).collect(),
+        _ => {}
+    }
+    let states = STATES.iter().filter(|it| state.is_none_or(|state| state == **it));
+    states.map(|it| ("state =", it.name().into())).collect()
+}
+
+/// What passes. Within an expression a column is not looked up by its index, so what has one leads only where [`ways`] says so.
+fn passes(select: Select, scope: &Scope, filter: &MessageFilter) -> Select {
+    // Elsewhere it leads.
+    let by_number = filter.exchange.is_some() || filter.process_id.is_some();
+    let state = filter.state.filter(|_| by_number).map(MessageState::name);
     let select = select
-        .and_if(direction_of, filter.direction.map(direction))
-        .and_if(of_state, state.map(MessageState::name))
-        .and_if(partner, filter.partner.as_deref())
-        .and_if(authority, filter.authority.as_ref().map(Authority::as_str))
-        .and_if(message_type, filter.message_type.as_deref())
-        .and_if("exchange =", filter.exchange)
-        .and_if("process_id =", filter.process_id)
-        .and_if(door, filter.door.map(door_name))
-        .and_if(standard, filter.standard.as_deref())
+        .within(scope, Table::MessageLedByOthers)
+        .and_if("door =", filter.door.map(door_name))
+        .and_if("direction =", filter.direction.map(direction))
+        .and_if("standard =", filter.standard.as_deref())
+        .and_if("authority =", filter.authority.as_ref().map(Authority::as_str))
+        .and_if("COALESCE(message_type, '') =", filter.message_type.as_deref())
+        .and_if("COALESCE(partner, '') =", filter.partner.as_deref())
+        .and_if("COALESCE(state, '') =", state)
+        .and_if("COALESCE(exchange, '') =", filter.exchange)
+        .and_if("COALESCE(process_id, '') =", filter.process_id)
         .and_if("id >=", filter.since.map(ids::first_at))
         .and_if("id <", filter.until.map(ids::first_at));
     match &filter.rule {
@@ -266,6 +306,7 @@ mod tests {
     fn every_state_is_finished_or_unfinished() {
         use MessageState::*;
         for state in [Accepted, Processed, Preparing, Ready, Delivered, Confirmed, Returned, Parked] {
+            assert!(STATES.contains(&state), "{}", state.name());
             let listed = UNFINISHED.contains(&format!("'{}'", state.name()));
             assert_ne!(listed, matches!(state, Confirmed | Returned), "{}", state.name());
         }

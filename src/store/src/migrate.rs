@@ -16,7 +16,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-/// In ascending order without gaps.
+/// In ascending order.
 const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
@@ -112,6 +112,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 19,
         sqlite: include_str!("../migrations/sqlite/0019_desk.sql"),
         postgres: include_str!("../migrations/postgres/0019_desk.sql"),
+    },
+    Migration {
+        version: 20,
+        sqlite: include_str!("../migrations/sqlite/0020_sought.sql"),
+        postgres: include_str!("../migrations/postgres/0020_sought.sql"),
     },
 ];
 

@@ -1,12 +1,14 @@
 //! Users of the house, their sessions, and failed attempts to sign in.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::rights::Within;
 use model::{Authority, Id, Role, Timestamp};
 use seal::door::DoorKey;
 use serde::{Deserialize, Serialize};
 
 use crate::sql::{Row, Select};
-use crate::{Error, Store};
+use crate::{Error, Page, Store};
 
 /// Whether a user may sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,6 +184,27 @@ impl Store {
     /// If the database fails.
     pub async fn person_by_identity(&self, issuer: &str, subject: &str) -> Result<Option<Person>, Error> {
         self.one_person(Select::new(PERSON).sql("issuer = ").bind(issuer).and("subject =", subject)).await
+    }
+
+    /// What users of a tenant are called, by their ids: at most so many as a page has.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn names_of_persons(
+        &self,
+        tenant: &str,
+        ids: &BTreeSet<Id>,
+    ) -> Result<BTreeMap<Id, String>, Error> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut select =
+            Select::new("SELECT id, body FROM person WHERE tenant = ").bind(tenant).sql(" AND id IN (");
+        for (at, id) in ids.iter().take(Page::MOST as usize).enumerate() {
+            select = select.sql(if at == 0 { "" } else { ", " }).bind(*id);
+        }
+        let rows = self.db().read(select.sql(")")).await?;
+        rows.iter().map(|row| Ok((row.id(0)?, row.json::<PersonTerms>(1)?.name))).collect()
     }
 
     async fn one_person(&self, select: Select) -> Result<Option<Person>, Error> {

@@ -287,7 +287,9 @@ impl Select {
         let [tenant, unit, service] = match table {
             Table::Record => ["record.tenant =", "record.unit", "record.public_service"],
             Table::Message => ["message.tenant =", "message.unit", "message.public_service"],
-            Table::MessageLedByOthers => ["message.tenant =", "message.unit || ''", "message.public_service"],
+            Table::MessageLedByOthers => {
+                ["message.tenant =", "COALESCE(message.unit, '')", "message.public_service"]
+            }
             Table::Event => ["event.tenant =", "event.unit", "event.public_service"],
             Table::Inbox => ["inbox.tenant =", "inbox.unit", "inbox.public_service"],
             Table::Relay => {

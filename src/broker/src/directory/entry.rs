@@ -212,6 +212,15 @@ impl EntryWay {
         osci.filter_map(end).chain(trusted).min()
     }
 
+    /// Its certificates: those that messages are encrypted for and signed by, and those that a server must go back to.
+    pub(crate) fn certificates(&self) -> Vec<Certificate> {
+        let osci = self.osci.iter().flat_map(|osci| {
+            let named = [&osci.intermediary_certificate, &osci.recipient_certificate].into_iter();
+            named.chain(&osci.answers_by).chain(&osci.signed_by)
+        });
+        osci.chain(self.xta.iter().flat_map(|xta| &xta.trust)).filter_map(|pem| certificate(pem)).collect()
+    }
+
     fn defect(&self) -> Option<String> {
         let has_one = self.osci.is_some() != self.xta.is_some();
         let names = self.reads.iter().flat_map(|(standard, version)| [standard, version]);

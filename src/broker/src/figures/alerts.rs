@@ -172,7 +172,7 @@ impl Broker {
         let mut told = BTreeMap::<&str, usize>::new();
         for rule in &self.alerts.rules {
             let told = told.entry(&rule.id).or_default();
-            for figure in figures.iter().filter(|row| rule.watches(row) && rule.is_passed_by(row.value)) {
+            for figure in figures.iter().filter(|row| rule.watches(row) && rule.is_passed_by(watched(row))) {
                 let key = (rule.id.clone(), figure.tenant.clone(), figure.label.clone());
                 let known = kept.remove(&key);
                 self.passes(rule, figure, known, told).await?;
@@ -199,14 +199,14 @@ impl Broker {
         told: &mut usize,
     ) -> Result<(), Error> {
         let now = self.now();
-        let anew = || begun(rule, (figure.tenant.clone(), figure.label.clone()), figure.value, now);
+        let anew = || begun(rule, (figure.tenant.clone(), figure.label.clone()), watched(figure), now);
         let mut row = match known {
             // It was over: this is another one.
             Some(before) if before.over_at.is_some() => AlertRow { version: before.version, ..anew() },
             Some(row) => row,
             None => anew(),
         };
-        row.value = figure.value;
+        row.value = watched(figure);
         row.firing |= row.since.plus(rule.lasting) <= now;
         let is_due = match (row.told_at, rule.repeat) {
             _ if !row.firing => false,
@@ -269,6 +269,12 @@ const GIVE_UP: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Whether somebody is called just now, by this node or another: each call has its time, which is shorter.
 fn is_called(row: &AlertRow, now: Timestamp) -> bool {
     row.tried_at.is_some_and(|tried| now < tried.plus(MINUTE))
+}
+
+/// The value that rules are about: of what is counted, how much a minute, however long nobody counted.
+fn watched(row: &FigureRow) -> i64 {
+    let minutes = row.span as f64 / 60e6;
+    if row.span > 0 { thousandths(whole(row.value) / minutes) } else { row.value }
 }
 
 /// What a rule has seen of a tenant and a label for the first time.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use model::rights::Action;
 use model::{Caller, Timestamp};
+use seal::algorithm::Policy;
+use seal::x509::Certificate;
 use tokio::sync::watch;
 
 use crate::{Broker, Error};
@@ -34,11 +36,19 @@ pub const SERIES: &[(&str, &str, &str)] = &[
     ("breaker", "Unterbrecher (0 zu, 1 halb offen, 2 offen)", "Breakers (0 closed, 1 half open, 2 open)"),
     ("disk.free", "Freier Speicher (Bytes)", "Free disk (bytes)"),
     ("events.unsealed", "Ungesiegelte Ereignisse", "Events that are not sealed"),
+    (
+        "certificates.weak",
+        "Zertifikate mit schwachen Schlüsseln oder Signaturen",
+        "Certificates with weak keys or signatures",
+    ),
     ("certificates.days", "Restlaufzeit von Zertifikaten (Tage)", "Days that certificates still hold"),
 ];
 
 /// Pause between two samples.
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// How long after it was made the id of a message may still be committed: a commit waits at most five seconds for its turn.
+const SETTLED: Duration = Duration::from_secs(15);
 
 /// Pause between two looks whether it is time.
 const LOOK: Duration = Duration::from_secs(10);
@@ -52,8 +62,10 @@ const COARSE: Duration = Duration::from_secs(30 * 24 * 3_600);
 pub struct Figure {
     /// Of which partner, adapter and so on; empty: of the whole.
     pub label: String,
-    /// When.
+    /// When; of what is counted, from when on.
     pub at: Timestamp,
+    /// How long was counted; zero: it is how things stood then.
+    pub span: Duration,
     /// The value.
     pub value: f64,
 }
@@ -67,7 +79,49 @@ pub struct CertificateEnd {
     pub until: Timestamp,
 }
 
+/// A certificate whose key or signature is weaker than the policy of algorithms takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeakCertificate {
+    /// The only tenant that it concerns; absent: the whole house.
+    pub tenant: Option<String>,
+    /// Whose it is: a place in the configuration, or authority and transport.
+    pub name: String,
+    /// Name of its holder (RFC 2253).
+    pub subject: String,
+    /// What is weak, such as `RSA 2048 bit`.
+    pub why: Vec<String>,
+}
+
+impl WeakCertificate {
+    /// That a certificate is one; `None` if it is strong enough.
+    ///
+    /// # Errors
+    /// If OpenSSL fails.
+    pub fn of(
+        tenant: Option<&str>,
+        name: &str,
+        certificate: &Certificate,
+    ) -> Result<Option<Self>, seal::Error> {
+        let why = certificate.weaknesses(&Policy::default())?;
+        if why.is_empty() {
+            return Ok(None);
+        }
+        let (tenant, name) = (tenant.map(str::to_owned), name.to_owned());
+        Ok(Some(WeakCertificate { tenant, name, subject: certificate.subject()?, why }))
+    }
+}
+
 impl Broker {
+    /// The same with certificates of the configuration that are too weak. Before it is cloned.
+    pub fn with_weak_certificates(self, weak: Vec<WeakCertificate>) -> Self {
+        Broker { weak_certificates: std::sync::Arc::new(weak), ..self }
+    }
+
+    /// Certificates of the configuration that are too weak.
+    pub fn weak_certificates(&self) -> &[WeakCertificate] {
+        &self.weak_certificates
+    }
+
     /// The same with certificates whose ends are watched. Before it is cloned.
     pub fn with_certificates(self, certificates: Vec<CertificateEnd>) -> Self {
         Broker { certificates: std::sync::Arc::new(certificates), ..self }
@@ -80,7 +134,7 @@ impl Broker {
 
     /// Values of a series from a time on until before another: of the caller's tenant and of the whole house, in the order of time. Kept
     /// are those of each minute for two days, then for thirty one of each hour: of `messages.in` and `messages.out` the sum, else the
-    /// highest.
+    /// highest. Those two are counted in spans that follow each other without a gap: a minute, or as long as nobody counted.
     ///
     /// # Errors
     /// `Forbidden` unless the caller may operate the whole tenant.
@@ -96,7 +150,12 @@ impl Broker {
             return Err(model::Error::Forbidden.into());
         }
         let rows = self.store().figures(&scope.tenant, series, from, to).await?;
-        let figure = |row: store::FigureRow| Figure { label: row.label, at: row.at, value: whole(row.value) };
+        let figure = |row: store::FigureRow| Figure {
+            label: row.label,
+            at: row.at,
+            span: Duration::from_micros(u64::try_from(row.span).unwrap_or(0)),
+            value: whole(row.value),
+        };
         Ok(rows.into_iter().map(figure).collect())
     }
 
@@ -108,8 +167,10 @@ impl Broker {
         if !self.store().claim_turn("figures", self.now(), MINUTE).await? {
             return Ok(false);
         }
-        let rows = self.sample().await?;
-        self.store().put_figures(&rows).await?;
+        let (rows, counted) = self.sample().await?;
+        if !self.store().put_figures(&rows, counted).await? {
+            return Ok(false);
+        }
         self.look_at_alerts(&rows).await?;
         if self.store().claim_turn("thin", self.now(), Duration::from_secs(3_600)).await? {
             let ago = |age: Duration| {

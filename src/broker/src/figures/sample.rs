@@ -5,11 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use model::Timestamp;
-use store::{BreakerState, FigureRow};
+use store::{BreakerState, Counted, FigureRow};
 
 use super::counters::{self, DeliveryTimes};
-use super::{MINUTE, thousandths};
+use super::{MINUTE, SETTLED, thousandths};
 use crate::{Broker, Error};
+
+/// What is counted; all others are how things stand.
+const COUNTED: [&str; 2] = ["messages.in", "messages.out"];
 
 /// Labels of one series and tenant.
 const LABELS: usize = 100;
@@ -19,6 +22,8 @@ static BEFORE: Mutex<Option<[DeliveryTimes; 2]>> = Mutex::new(None);
 /// Rows of one moment.
 struct Sample {
     at: Timestamp,
+    /// From when until before when messages are counted.
+    span: Option<(Timestamp, Timestamp)>,
     rows: BTreeMap<(String, &'static str, String), f64>,
 }
 
@@ -38,9 +43,14 @@ impl Sample {
 }
 
 impl Broker {
-    pub(super) async fn sample(&self) -> Result<Vec<FigureRow>, Error> {
+    /// Figures of now, and what was counted for them: from the end of the count before, however long ago that is, until a moment ago.
+    pub(super) async fn sample(&self) -> Result<(Vec<FigureRow>, Option<Counted>), Error> {
         let now = self.now();
-        let mut sample = Sample { at: now, rows: BTreeMap::new() };
+        let (after, until) = (self.store().counted_until().await?, minus(now, SETTLED));
+        let from = after.unwrap_or(minus(until, MINUTE));
+        // A clock that was set back has nothing to count until it is there again.
+        let span = (from < until).then_some((from, until));
+        let mut sample = Sample { at: now, span, rows: BTreeMap::new() };
         self.sample_messages(&mut sample).await?;
         self.sample_lanes(&mut sample).await?;
         for (tenant, adapter, state, count) in self.store().channel_counts().await? {
@@ -60,24 +70,28 @@ impl Broker {
         if let Some(free) = self.pressure().disk_free {
             sample.put("", "disk.free", "", free as f64);
         }
+        sample.put("", "certificates.weak", "", self.weak_certificates().len() as f64);
         for certificate in self.certificates() {
             let left = certificate.until.micros().saturating_sub(now.micros()) as f64 / 86_400e6;
             sample.put("", "certificates.days", &certificate.name, left.floor());
         }
-        Ok(sample.finish())
+        Ok((sample.finish(), span.map(|_| Counted { after, until })))
     }
 
     async fn sample_messages(&self, sample: &mut Sample) -> Result<(), Error> {
         let tenants: Vec<String> = self.house().tenants().map(|tenant| tenant.id.clone()).collect();
         for tenant in &tenants {
-            for series in ["messages.in", "messages.out", "messages.parked", "messages.oldest"] {
+            let counted = if sample.span.is_some() { COUNTED.as_slice() } else { &[] };
+            for series in counted.iter().chain(&["messages.parked", "messages.oldest"]).copied() {
                 sample.put(tenant, series, "", 0.0);
             }
         }
+        let counts = match sample.span {
+            Some((from, until)) => self.store().messages_between(from, until).await?,
+            None => vec![],
+        };
         let mut labels: BTreeMap<(String, bool), usize> = BTreeMap::new();
-        for (tenant, partner, comes_in, count) in
-            self.store().messages_since(minus(sample.at, MINUTE)).await?
-        {
+        for (tenant, partner, comes_in, count) in counts {
             let series = if comes_in { "messages.in" } else { "messages.out" };
             let known = labels.entry((tenant.clone(), comes_in)).or_default();
             *known += 1;
@@ -120,13 +134,13 @@ impl Broker {
 
 impl Sample {
     fn finish(self) -> Vec<FigureRow> {
-        let at = self.at;
-        let row = |((tenant, series, label), value): ((String, &'static str, String), f64)| FigureRow {
-            tenant,
-            series: series.to_owned(),
-            label,
-            at,
-            value: thousandths(value),
+        let (now, span) = (self.at, self.span);
+        let row = |((tenant, series, label), value): ((String, &'static str, String), f64)| {
+            let (at, span) = match span.filter(|_| COUNTED.contains(&series)) {
+                Some((from, until)) => (from, until.micros() - from.micros()),
+                None => (now, 0),
+            };
+            FigureRow { tenant, series: series.to_owned(), label, at, span, value: thousandths(value) }
         };
         self.rows.into_iter().map(row).collect()
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker::{AlertHook, AlertRule, AlertSeverity, Alerts, Broker, CertificateEnd, Mailer};
+use broker::{AlertHook, AlertRule, AlertSeverity, Alerts, Broker, CertificateEnd, Mailer, WeakCertificate};
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::{Clock, Failure, Role, Scope};
 use seal::webhook::SharedSecret;
@@ -137,6 +137,30 @@ async fn an_alert_fires_once_on_two_nodes_repeats_and_resolves() {
 }
 
 #[tokio::test]
+async fn weak_certificates_are_told_to_those_whom_they_concern_and_counted() {
+    let gateway = Gateway::start().await;
+    let weak = |tenant: Option<&str>, name: &str| WeakCertificate {
+        tenant: tenant.map(str::to_owned),
+        name: name.to_owned(),
+        subject: "CN=x".into(),
+        why: vec!["RSA 2048 bit".into()],
+    };
+    let all = vec![weak(None, "osci.trust"), weak(Some("soest"), "a"), weak(Some("unna"), "b")];
+    let broker = gateway.broker.clone().with_weak_certificates(all);
+    let mut operator = caller("soest", "63");
+    operator.roles = vec![Role::Operator];
+    assert!(broker.weak_certificates_of(&operator).await.unwrap().is_empty(), "of the whole tenant alone");
+    operator.scope = Scope::tenant("soest");
+    let told = broker.weak_certificates_of(&operator).await.unwrap();
+    assert_eq!(told.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["osci.trust", "a"]);
+    assert!(broker.figures_due().await.unwrap());
+    let from = model::Timestamp::from_micros(0);
+    let until = broker.now().plus(MINUTE);
+    let figures = broker.figures(&operator, "certificates.weak", from, until).await.unwrap();
+    assert_eq!(figures[0].value, 3.0);
+}
+
+#[tokio::test]
 async fn a_rule_is_tried_out_by_those_who_operate_and_the_act_is_in_the_evidence() {
     let told = Arc::new(Told::default());
     let gateway = Gateway::start().await;
@@ -187,6 +211,40 @@ async fn values_become_hourly_after_two_days_and_go_after_thirty() {
         gateway.broker.figures_due().await.unwrap();
         clock.advance(MINUTE);
         assert_eq!(count().await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_message_is_counted_once_however_long_nobody_counted() {
+    on_every_engine(|database| async move {
+        let clock = Arc::new(SetClock::default());
+        let gateway = Gateway::on(database, clock.clone()).await;
+        let sender = caller("soest", "63");
+        let mut operator = sender.clone();
+        operator.scope = Scope::tenant("soest");
+        let begin = model::Timestamp::from_micros(clock.now().micros() - 600_000_000);
+        gateway.accept(&sender, &json!({ "number": 1 })).await.unwrap();
+        let counts = async || {
+            let rows = gateway.broker.figures(&operator, "messages.in", begin, clock.now()).await.unwrap();
+            let whole = rows.iter().filter(|row| row.label.is_empty());
+            whole.map(|row| (row.at, row.span, row.value)).collect::<Vec<_>>()
+        };
+        // What may not be committed yet waits for the next count.
+        assert!(gateway.broker.figures_due().await.unwrap());
+        assert_eq!(counts().await.iter().map(|it| it.2).collect::<Vec<_>>(), [0.0]);
+        gateway.accept(&sender, &json!({ "number": 2 })).await.unwrap();
+        // Seventy seconds, and then three hours in which nobody counts.
+        for pause in [70, 3 * 3_600] {
+            clock.advance(Duration::from_secs(pause));
+            assert!(gateway.broker.figures_due().await.unwrap());
+        }
+        let counts = counts().await;
+        assert_eq!(counts.iter().map(|it| it.2).collect::<Vec<_>>(), [0.0, 2.0, 0.0]);
+        let lengths = counts.iter().map(|it| it.1.as_secs()).collect::<Vec<_>>();
+        assert_eq!(lengths, [60, 70, 3 * 3_600]);
+        let follow = |it: &[(model::Timestamp, Duration, f64)]| it[0].0.plus(it[0].1) == it[1].0;
+        assert!(counts.windows(2).all(follow), "each begins where the one before ends");
     })
     .await;
 }

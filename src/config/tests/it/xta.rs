@@ -317,3 +317,17 @@ fn a_court_is_not_reached_by_version_5() {
     let error = parse("court").err().unwrap().to_string();
     assert!(error.contains("partner[0].xta.server.version"), "{error}");
 }
+
+#[test]
+fn all_certificates_that_are_named_are_found_with_their_place() {
+    let folder = folder();
+    let text = swap(&with_xta(), "crl = [\"file:xta/ca.crl\"]\n", "");
+    let text = swap(&text, "\"env:TLS_PIN\"", "\"file:tls/pin\"");
+    let config = Config::parse(&text, folder.path()).unwrap();
+    let named = config.named_certificates().unwrap();
+    let places: Vec<_> = named.iter().map(|it| (it.name.as_str(), it.tenant.as_deref())).collect();
+    assert_eq!(
+        places,
+        [("tls.identity", None), ("xta.trust", None), ("xta.account land", Some("musterkreis"))]
+    );
+}

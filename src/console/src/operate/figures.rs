@@ -131,13 +131,24 @@ fn whole(figures: &[Figure]) -> Vec<Figure> {
     figures.iter().filter(|it| it.label.is_empty() == of_all).cloned().collect()
 }
 
-/// The sum for each hour.
+/// The sum for each hour. What was counted in a span that lies in several hours (nobody counted for a time) is shared out among them.
 fn by_hour(figures: &[Figure]) -> Vec<(Timestamp, f64)> {
     let mut hours = BTreeMap::new();
     for figure in figures {
-        *hours.entry(figure.at.micros().div_euclid(HOUR) * HOUR).or_insert(0.0) += figure.value;
+        let span = i64::try_from(figure.span.as_micros()).unwrap_or(i64::MAX);
+        let (begin, end) = (figure.at.micros(), figure.at.micros().saturating_add(span));
+        let mut hour = begin.div_euclid(HOUR) * HOUR;
+        loop {
+            let part = (end.min(hour + HOUR) - begin.max(hour)) as f64;
+            let share = if span == 0 { 1.0 } else { part / span as f64 };
+            *hours.entry(hour).or_insert(0.0) += figure.value * share;
+            hour += HOUR;
+            if hour >= end {
+                break;
+            }
+        }
     }
-    hours.into_iter().map(|(at, value)| (Timestamp::from_micros(at), value)).collect()
+    hours.into_iter().map(|(at, value): (i64, f64)| (Timestamp::from_micros(at), value.round())).collect()
 }
 
 /// The highest of all labels at each moment.
@@ -181,12 +192,31 @@ fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
+    fn what_was_counted_in_a_long_span_is_shared_out_among_its_hours() {
+        // Half an hour before the second hour begins, and for three hours.
+        let figure = Figure {
+            label: String::new(),
+            at: Timestamp::from_micros(HOUR / 2),
+            span: Duration::from_secs(3 * 3_600),
+            value: 600.0,
+        };
+        let hours: Vec<f64> = by_hour(&[figure]).into_iter().map(|it| it.1).collect();
+        assert_eq!(hours, [100.0, 200.0, 200.0, 100.0]);
+    }
+
+    #[test]
     fn messages_of_a_partner_are_not_counted_twice() {
-        let figure =
-            |label: &str, value| Figure { label: label.to_owned(), at: Timestamp::from_micros(HOUR), value };
+        let figure = |label: &str, value| Figure {
+            label: label.to_owned(),
+            at: Timestamp::from_micros(HOUR),
+            span: Duration::from_secs(60),
+            value,
+        };
         let both = [figure("", 3.0), figure("dbs:060010001", 2.0), figure("other", 1.0)];
         assert_eq!(by_hour(&whole(&both)), [(Timestamp::from_micros(HOUR), 3.0)]);
         assert_eq!(by_hour(&whole(&both[1..2])), [(Timestamp::from_micros(HOUR), 2.0)]);

@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{BreakerState, ClarificationFilter, Lane, Page, Standing, WayEnd};
+use broker::{BreakerState, ClarificationFilter, Lane, Page, Standing, WayEnd, WeakCertificate};
 use maud::{Markup, html};
 use model::rights::Action;
 use model::{MessageState, Timestamp};
@@ -60,6 +60,7 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
     let outside: Vec<&Lane> = lanes.iter().filter(|lane| lane.lane.starts_with("to:")).collect();
     let ends = if partners { broker.certificate_ends(caller).await? } else { vec![] };
     let soon: Vec<&WayEnd> = ends.iter().filter(|it| days_left(now, it.end) < SOON_DAYS).collect();
+    let short = if partners { broker.weak_certificates_of(caller).await? } else { vec![] };
     let weak = console.workshop.weaknesses(&caller.scope.tenant);
     let open = outside.iter().filter(|lane| lane.breaker.state != BreakerState::Closed).count();
     let urgent = soon.iter().any(|it| days_left(now, it.end) < URGENT_DAYS);
@@ -84,6 +85,8 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
                 (Tile::new(interrupted, open.to_string(), "/partners").bad(open > 0).shown(look))
                 (Tile::new(ending, soon.len().to_string(), "/overview#certificates")
                     .warn(!soon.is_empty()).bad(urgent).shown(look))
+                (Tile::new(look.of_two("Schwache Zertifikate", "Weak certificates"), short.len().to_string(), "/overview#short")
+                    .warn(!short.is_empty()).shown(look))
             }
             (Tile::new(deliveries, at_most(standing.parked_deliveries, u64::from(Page::MOST)), "/adapters")
                 .bad(standing.parked_deliveries > 0).shown(look))
@@ -99,6 +102,8 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
             (undelivered(console, look, visit, now, &outside))
             h2 #certificates { (look.of_two("Zertifikate", "Certificates")) }
             (certificates(console, look, visit, now, &soon))
+            h2 #short { (look.of_two("Schwache Zertifikate", "Weak certificates")) }
+            (weak_certificates(look, &short))
         } @else {
             p.soft { (look.of_two(
                 "Zustellung und Zertifikate der Partner betreffen das ganze Haus. Sie sieht, wer für alle Einheiten zuständig ist.",
@@ -276,6 +281,37 @@ fn certificates(console: &Console, look: &Look, visit: &Visit, now: Timestamp, s
                     td.short { (labels::transport(look, it.transport)) }
                     td { (show::when(look, it.end)) }
                     td { (left(look, now, it.end)) }
+                } } }
+            } }
+        }
+    }
+}
+
+/// What a certificate has that is weaker than TR-02102-1 wants, the configuration's and the directory's.
+fn weak_certificates(look: &Look, weak: &[WeakCertificate]) -> Markup {
+    html! {
+        @if weak.is_empty() {
+            p.soft { (look.of_two(
+                "Alle Zertifikate der Konfiguration und des Verzeichnisses haben Schlüssel und Signaturen, die BSI TR-02102-1 genügen.",
+                "All certificates of the configuration and the directory have keys and signatures as BSI TR-02102-1 wants them.",
+            )) }
+        } @else {
+            p.soft { (look.of_two(
+                "BSI TR-02102-1 verlangt RSA-Schlüssel von mindestens 3000 Bit, elliptische Kurven von mindestens 250 Bit und Signaturen mit \
+                 SHA-2 oder SHA-3. Bitten Sie den Inhaber um ein neues Zertifikat, und tauschen Sie es an der genannten Stelle aus.",
+                "BSI TR-02102-1 wants RSA keys of 3000 bits at least, curves of 250 bits at least, and signatures with SHA-2 or SHA-3. Ask \
+                 the holder for a new certificate, and put it in the place that is named.",
+            )) }
+            div.wide tabindex="0" role="region" aria-label=(look.of_two("Schwache Zertifikate", "Weak certificates")) { table {
+                thead { tr {
+                    th scope="col" { (look.of_two("Stelle", "Place")) }
+                    th scope="col" { (look.of_two("Inhaber", "Holder")) }
+                    th scope="col" { (look.of_two("Schwach", "Weak")) }
+                } }
+                tbody { @for it in weak { tr {
+                    td { span.code { (it.name) } }
+                    td { (it.subject) }
+                    td { (it.why.join(", ")) }
                 } } }
             } }
         }

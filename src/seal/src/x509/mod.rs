@@ -6,12 +6,14 @@
 //! | `name` | names as text (RFC 2253) |
 //! | `trust` | [`Trust`]: anchors and intermediates, chains, the findings of an inspection |
 //! | `known` | certificates that were read lately |
+//! | `strength` | whether key and signature are strong enough |
 //! | `crl`, `ocsp` | revocation lists (RFC 5280 section 5) and OCSP (RFC 6960) |
 
 mod crl;
 mod known;
 mod name;
 mod ocsp;
+mod strength;
 mod trust;
 
 use std::{

@@ -203,6 +203,11 @@ impl Trust {
         })
     }
 
+    /// Whom it trusts from the outset.
+    pub fn anchors(&self) -> &[Certificate] {
+        &self.anchors
+    }
+
     /// Adds certificates of issuers that are not trusted by themselves, but complete chains.
     #[must_use]
     pub fn with_intermediates(mut self, certificates: Vec<Certificate>) -> Self {

@@ -3,6 +3,7 @@
 use std::{path::Path, process::Command};
 
 use proptest::prelude::*;
+use seal::algorithm::Policy;
 use seal::x509::{
     Certificate, Crl, Inspection, MathResult, OfflineResult, OnlineResult, Problem, Standing, Trust,
     WithoutRevocation,
@@ -420,4 +421,35 @@ proptest! {
             prop_assert_ne!(trust.inspect(&certificate("alice_signature"), at_years(0)).unwrap().standing(), Standing::Good);
         }
     }
+}
+
+#[test]
+fn weak_keys_and_signatures_are_told_and_strong_ones_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let openssl = |arguments: &str| openssl(folder.path(), arguments);
+    let policy = Policy::default();
+    let weak = |name: &str| {
+        let pem = std::fs::read(folder.path().join(name)).unwrap();
+        Certificate::all_from_pem(&pem).unwrap()[0].weaknesses(&policy).unwrap()
+    };
+    let key = |kind: &str, name: &str| openssl(&format!("genpkey -algorithm {kind} -out {name}.key"));
+    key("RSA -pkeyopt rsa_keygen_bits:2048", "short");
+    key("EC -pkeyopt ec_paramgen_curve:P-256", "curve");
+    key("EC -pkeyopt ec_paramgen_curve:prime192v1", "small");
+    // Under its own key a certificate proves nothing: there the digest does not matter.
+    openssl("req -x509 -new -key curve.key -subj /CN=root -days 1 -sha1 -out root.pem");
+    openssl("req -x509 -new -key short.key -subj /CN=short -days 1 -sha256 -out short.pem");
+    assert_eq!((weak("root.pem"), weak("short.pem")), (vec![], vec!["RSA 2048 bit".to_owned()]));
+    let issue = |key: &str, options: &str| {
+        openssl(&format!("req -new -key {key}.key -subj /CN={key} -out {key}.csr"));
+        openssl(&format!("x509 -req -in {key}.csr -days 1 -set_serial 7 {options} -out {key}.pem"));
+        weak(&format!("{key}.pem"))
+    };
+    let by_curve = "-CA root.pem -CAkey curve.key";
+    let by_rsa = "-CA short.pem -CAkey short.key -sigopt rsa_padding_mode:pss";
+    assert_eq!(issue("curve", &format!("{by_curve} -sha256")), Vec::<String>::new());
+    assert_eq!(issue("curve", &format!("{by_curve} -sha1")), ["SHA1"]);
+    assert_eq!(issue("small", &format!("{by_curve} -sha256")), ["EC 192 bit"]);
+    assert_eq!(issue("curve", &format!("{by_rsa} -sha256")), Vec::<String>::new());
+    assert_eq!(issue("curve", &format!("{by_rsa} -sha1")), ["RSA-PSS, SHA1"]);
 }

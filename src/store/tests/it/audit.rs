@@ -6,7 +6,7 @@ use store::{ChainReport, EvidenceKey, StampRow, Work};
 
 use crate::make::{self, TENANT};
 use crate::tsa::Tsa;
-use crate::{Bed, on_every_engine};
+use crate::{Bed, execute, on_every_engine};
 
 const TABLES: [&str; 5] = ["event", "unsealed", "chain_entry", "chain_batch", "chain_stamp"];
 
@@ -41,7 +41,8 @@ impl Chain {
         bed.store.commit(work).await.unwrap();
         let chain = Self { bed, key, authorities: tsa.authorities(), sealed, waiting };
         for table in TABLES {
-            chain.bed.execute(&format!("CREATE TABLE saved_{table} AS SELECT * FROM {table}")).await;
+            execute(&chain.bed.database, &format!("CREATE TABLE saved_{table} AS SELECT * FROM {table}"))
+                .await;
         }
         chain
     }
@@ -54,7 +55,7 @@ impl Chain {
     async fn restore(&self) {
         let restore =
             |table| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM saved_{table};");
-        self.bed.execute(&TABLES.map(restore).concat()).await;
+        execute(&self.bed.database, &TABLES.map(restore).concat()).await;
     }
 }
 
@@ -217,7 +218,7 @@ async fn every_manipulation_of_rows_is_found_and_named() {
     on_every_engine(|bed| async move {
         let chain = Chain::new(bed).await;
         for manipulation in manipulations(&chain) {
-            chain.bed.execute(&manipulation.sql).await;
+            execute(&chain.bed.database, &manipulation.sql).await;
             let report = chain.check().await;
             let is_named = report.findings.iter().any(|finding| {
                 let fits = |wanted: Option<u64>, found| wanted.is_none() || wanted == found;
@@ -263,7 +264,7 @@ async fn every_seeded_change_of_a_character_is_found_and_named() {
                 at - 1,
                 at + 1
             );
-            chain.bed.execute(&sql).await;
+            execute(&chain.bed.database, &sql).await;
             let report = chain.check().await;
             let named = report.findings.iter().any(|finding| {
                 finding.event == Some(number) || finding.batch == Some(batch) || finding.event_id == Some(id)
@@ -279,7 +280,7 @@ async fn every_seeded_change_of_a_character_is_found_and_named() {
 async fn events_that_went_with_their_month_are_counted_and_no_finding() {
     on_every_engine(|bed| async move {
         let chain = Chain::new(bed).await;
-        chain.bed.execute(&format!("DELETE FROM event WHERE id <= '{}'", chain.sealed[3])).await;
+        execute(&chain.bed.database, &format!("DELETE FROM event WHERE id <= '{}'", chain.sealed[3])).await;
         let report = chain.check().await;
         assert_eq!((report.dropped, report.findings), (4, vec![]));
     })

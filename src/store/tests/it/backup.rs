@@ -1,5 +1,6 @@
 //! All rows out and in again, into either engine.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
@@ -60,6 +61,29 @@ async fn read(target: &str, schema: i64, tables: &[TableRows], folder: &Path) {
     rows.finish().await.unwrap();
 }
 
+/// Names of all tables that the migrations leave, as their text says, but that of schema versions.
+fn tables_of_migrations() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let mut tables = BTreeSet::new();
+    for line in files
+        .iter()
+        .flat_map(|file| fs::read_to_string(file).unwrap().lines().map(str::to_owned).collect::<Vec<_>>())
+    {
+        let words: Vec<&str> = line.trim_end_matches(';').split_whitespace().collect();
+        match words.as_slice() {
+            ["CREATE", "TABLE", name, ..] => assert!(tables.insert((*name).to_owned()), "{line}"),
+            ["DROP", "TABLE", name] => assert!(tables.remove(*name), "{line}"),
+            ["ALTER", "TABLE", old, "RENAME", "TO", new] => {
+                assert!(tables.remove(*old) && tables.insert((*new).to_owned()), "{line}");
+            }
+            _ => {}
+        }
+    }
+    tables
+}
+
 /// Rows of a table in an order of their own: an engine gives them in any.
 fn lines(folder: &Path, table: &str) -> Vec<String> {
     let mut lines: Vec<String> =
@@ -69,7 +93,7 @@ fn lines(folder: &Path, table: &str) -> Vec<String> {
 }
 
 /// A second database on the same server.
-async fn another(bed: &Bed) -> String {
+pub(crate) async fn another(bed: &Bed) -> String {
     let name = format!("amtsbote_test_{}", ids::new_id().simple());
     let mut admin = PgConnection::connect(&bed.database).await.unwrap();
     let create = format!("CREATE DATABASE {name} TEMPLATE template0");
@@ -77,7 +101,7 @@ async fn another(bed: &Bed) -> String {
     format!("{}/{name}", bed.database.rsplit_once('/').unwrap().0)
 }
 
-async fn remove(bed: &Bed, url: &str) {
+pub(crate) async fn remove(bed: &Bed, url: &str) {
     let mut admin = PgConnection::connect(&bed.database).await.unwrap();
     let drop = format!("DROP DATABASE {} WITH (FORCE)", url.rsplit_once('/').unwrap().1);
     sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut admin).await.unwrap();
@@ -99,6 +123,12 @@ async fn all_rows_are_found_again_in_a_database_of_either_engine() {
         bed.store.create_upload(new, quota).await.unwrap();
         let first = bed.folder.path().join("first");
         let (tables, schema) = write(&bed.store, &first).await;
+        let written: BTreeSet<String> = tables.iter().map(|table| table.name.clone()).collect();
+        assert_eq!(
+            written,
+            tables_of_migrations(),
+            "no table is forgotten, and there is none that nobody made"
+        );
         assert!(lines(&first, "upload").is_empty(), "what is under way begins anew");
         assert!(!lines(&first, "record_alias").is_empty() && !lines(&first, "unsealed").is_empty());
 

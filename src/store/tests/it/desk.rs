@@ -4,14 +4,10 @@ use std::collections::BTreeMap;
 
 use model::activity::{Overdue, Pile, Task, TaskStatus};
 use model::{Id, Record, Scope, Timestamp, ids};
+use store::backup::NewRows;
 use store::{DeskFilter, Store, Work};
 
-use crate::{Bed, make, on_every_engine, open};
-
-/// What the version before had not: dropped, and brought by the migration again.
-const BEFORE: &str = "DROP INDEX record_desk; ALTER TABLE record DROP COLUMN urgency; \
-     ALTER TABLE record DROP COLUMN pile; ALTER TABLE record DROP COLUMN assignee; \
-     DELETE FROM amtsbote_schema WHERE version >= 19";
+use crate::{Bed, backup, execute, make, on_every_engine, open};
 
 /// A hand-over that could not be made, with its task; its id is that of the task.
 fn a_delivery_of(task: Id) -> String {
@@ -56,22 +52,49 @@ async fn filled(bed: &Bed) -> Vec<Id> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn open_tasks_that_an_earlier_version_wrote_lie_where_those_of_this_one_do() {
+async fn open_tasks_lie_on_a_desk_by_what_they_are_about() {
     on_every_engine(|bed| async move {
         let ids = filled(&bed).await;
-        let all = DeskFilter::default();
         let piles = [(Pile::Clarification, 1), (Pile::Post, 1), (Pile::Money, 1), (Pile::Other, 1)];
-        let expected = (ids[..4].to_vec(), BTreeMap::from(piles));
-        assert_eq!(shown(&bed.store, &all).await, expected);
-        bed.store.close().await;
-        bed.execute(BEFORE).await;
-        bed.execute(&a_delivery_of(ids[3])).await;
-        let store = open(&bed.database, bed.folder.path(), &bed.clock, &bed.keys).await.unwrap();
-        let piles = [(Pile::Clarification, 1), (Pile::Post, 1), (Pile::Money, 1), (Pile::Delivery, 1)];
-        assert_eq!(shown(&store, &all).await, (expected.0, BTreeMap::from(piles)));
+        let all = shown(&bed.store, &DeskFilter::default()).await;
+        assert_eq!(all, (ids[..4].to_vec(), BTreeMap::from(piles)));
         let mine = DeskFilter { taken_by: Some("a".into()), ..DeskFilter::default() };
-        assert_eq!(shown(&store, &mine).await.0, ids[3..4]);
+        assert_eq!(shown(&bed.store, &mine).await.0, ids[3..4]);
+    })
+    .await;
+}
+
+/// The rows of a task as an earlier version wrote them.
+fn of_earlier(task: &Task) -> String {
+    let body = Record::Task(task.clone()).to_json().to_string();
+    format!(
+        "INSERT INTO record (id, tenant, kind, authority, unit, root, status, version, body) \
+         VALUES ('{}', 'soest', 'task', 'bab:05974000', '63', 'r', '{}', 1, '{body}')",
+        task.meta.id,
+        task.status.name()
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_tasks_that_an_earlier_version_wrote_lie_where_those_of_this_one_do() {
+    on_every_engine(|bed| async move {
+        let earlier = backup::another(&bed).await;
+        NewRows::create(&earlier, 18).await.unwrap().finish().await.unwrap();
+        let tasks = tasks();
+        for task in &tasks {
+            execute(&earlier, &of_earlier(task)).await;
+        }
+        execute(&earlier, &a_delivery_of(tasks[3].meta.id)).await;
+        let store = open(&earlier, bed.folder.path(), &bed.clock, &bed.keys).await.unwrap();
+        let ids: Vec<Id> = tasks[..4].iter().map(|task| task.meta.id).collect();
+        let piles = [(Pile::Clarification, 1), (Pile::Post, 1), (Pile::Money, 1), (Pile::Delivery, 1)];
+        assert_eq!(shown(&store, &DeskFilter::default()).await, (ids, BTreeMap::from(piles)));
+        let mine = DeskFilter { taken_by: Some("a".into()), ..DeskFilter::default() };
+        let taken = store.desk_tasks(&Scope::tenant("soest"), &mine, None, (0, 9)).await.unwrap();
+        let expected = Task { delivery_id: Some(tasks[3].meta.id), ..tasks[3].clone() };
+        assert_eq!(taken, [expected]);
         store.close().await;
+        backup::remove(&bed, &earlier).await;
     })
     .await;
 }
@@ -80,7 +103,7 @@ async fn open_tasks_that_an_earlier_version_wrote_lie_where_those_of_this_one_do
 async fn what_a_node_of_an_earlier_version_writes_beside_this_one_is_on_the_desk_too() {
     on_every_engine(|bed| async move {
         let ids = filled(&bed).await;
-        bed.execute("UPDATE record SET urgency = NULL, pile = NULL, assignee = NULL").await;
+        execute(&bed.database, "UPDATE record SET urgency = NULL, pile = NULL, assignee = NULL").await;
         let (mut shown, counts) = shown(&bed.store, &DeskFilter::default()).await;
         shown.sort_unstable();
         assert_eq!(shown, {

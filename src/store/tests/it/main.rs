@@ -23,6 +23,7 @@ mod pieces;
 mod queue;
 mod relay;
 mod scopes;
+mod search;
 mod staging;
 mod stamps;
 #[path = "../../../seal/tests/it/tsa.rs"]
@@ -97,20 +98,6 @@ impl Bed {
         self.folder.path().join("payloads")
     }
 
-    /// Statements past the gateway.
-    pub(crate) async fn execute(&self, sql: &str) {
-        let sql = AssertSqlSafe(sql.to_owned());
-        if self.is_sqlite() {
-            let mut conn = SqliteConnection::connect(&self.database).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
-            conn.close().await.unwrap();
-        } else {
-            let mut conn = PgConnection::connect(&self.database).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
-            conn.close().await.unwrap();
-        }
-    }
-
     /// All payload files.
     pub(crate) fn payload_files(&self) -> Vec<PathBuf> {
         let folders = std::fs::read_dir(self.payload_folder()).unwrap();
@@ -118,6 +105,20 @@ impl Bed {
             .flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap())
             .map(|f| f.unwrap().path())
             .collect()
+    }
+}
+
+/// Statements past the gateway.
+pub(crate) async fn execute(database: &str, sql: &str) {
+    let sql = AssertSqlSafe(sql.to_owned());
+    if database.starts_with("sqlite:") {
+        let mut conn = SqliteConnection::connect(database).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+    } else {
+        let mut conn = PgConnection::connect(database).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
     }
 }
 
