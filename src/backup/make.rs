@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use cli::Backup;
 use model::{Actor, EventKind, Id};
 use output::print;
+use seal::evidence_key::EvidenceKeys;
 use serde_json::json;
 use store::backup::{PayloadFiles, Snapshot};
 
@@ -42,7 +43,7 @@ pub(crate) async fn make(on: &OnStore, wanted: &Backup, config: &Path) -> Outcom
         return Err(Error::Exists(path.clone()));
     }
     let key = on.config.store.evidence_key()?;
-    let earlier = wanted.since.as_deref().map(|backup| Earlier::open(backup, &key.public()?)).transpose()?;
+    let earlier = wanted.since.as_deref().map(|backup| Earlier::open(backup, &key.keys()?)).transpose()?;
     let folder = files::beside(path, ".partial");
     let _alone = begin(&folder)?;
 
@@ -105,9 +106,9 @@ fn begin(folder: &Path) -> Result<File, Error> {
 }
 
 impl<'a> Earlier<'a> {
-    fn open(backup: &'a Path, key: &seal::evidence_key::EvidencePublicKey) -> Result<Self, Error> {
+    fn open(backup: &'a Path, keys: &EvidenceKeys) -> Result<Self, Error> {
         // Its digests are relied on.
-        let manifest = Manifest::read(backup, Some(key))?;
+        let manifest = Manifest::read(backup, Some(keys))?;
         let list = backup.join(PARTS);
         let found = files::sum(&list, &|_| ()).map_err(|reason| Error::File { file: list, reason })?;
         if found != manifest.parts {
@@ -253,6 +254,9 @@ impl Making<'_> {
                 return Err(Error::Usage("a master key does not lie in a file: keep it apart".to_owned()));
             };
             self.file(&format!("keys/{name}"), Path::new(path))?;
+        }
+        for (at, path) in store.older_evidence_keys.iter().enumerate() {
+            self.file(&format!("keys/older-evidence-{at}.pem"), path)?;
         }
         self.file("keys/evidence.pem", &store.evidence_key)
     }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Component, Path};
 
 use model::{Id, Timestamp};
-use seal::evidence_key::{EvidenceKey, EvidencePublicKey, Signature};
+use seal::evidence_key::{EvidenceKey, EvidenceKeys, Signature};
 use serde::{Deserialize, Serialize};
 use store::KeyUse;
 use store::backup::{Head, TableRows};
@@ -53,7 +53,10 @@ pub(super) struct Manifest {
     pub(super) heads: Vec<Head>,
     pub(super) master_keys: Vec<KeyUse>,
     /// Public half of the key that signed, as PEM.
-    pub(super) evidence_key: String,
+    evidence_key: String,
+    /// Those of the keys that signed older batches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    older_evidence_keys: Vec<String>,
     pub(super) with_keys: bool,
 }
 
@@ -111,6 +114,7 @@ pub(super) struct Origin<'a> {
 impl Manifest {
     /// Of a backup that begins now, with nothing in it.
     pub(super) fn begun(snapshot: &store::backup::Snapshot, of: &Origin<'_>) -> Result<Self, Error> {
+        let keys = of.evidence_key.keys()?;
         Ok(Manifest {
             format: FORMAT.to_owned(),
             id: model::ids::new_id(),
@@ -128,7 +132,8 @@ impl Manifest {
             lost: 0,
             heads: vec![],
             master_keys: vec![],
-            evidence_key: of.evidence_key.public()?.to_pem()?,
+            evidence_key: keys.current().to_pem()?,
+            older_evidence_keys: keys.older_pems()?,
             with_keys: of.with_keys,
         })
     }
@@ -141,11 +146,12 @@ impl Manifest {
         Ok((text, signature))
     }
 
-    /// Reads the manifest of a backup. The signature has to be that of `key`, or if none is given, of the key that the backup names.
+    /// Reads the manifest of a backup. The signature has to be of one of the trusted `keys`, or if none are given, of the key that the
+    /// backup names.
     ///
     /// # Errors
     /// `backup.damaged` if it is none, was changed, or is signed by another key.
-    pub(super) fn read(backup: &Path, key: Option<&EvidencePublicKey>) -> Result<Self, Error> {
+    pub(super) fn read(backup: &Path, keys: Option<&EvidenceKeys>) -> Result<Self, Error> {
         let (text, signature) = (text(&backup.join(MANIFEST))?, text(&backup.join(SIGNATURE))?);
         let damaged = |what: &str| Error::BackupDamaged(what.to_owned());
         let manifest: Manifest = serde_json::from_str(&text)
@@ -153,14 +159,23 @@ impl Manifest {
         if manifest.format != FORMAT {
             return Err(damaged("the backup has a format that this program does not know"));
         }
-        let own = EvidencePublicKey::from_pem(&manifest.evidence_key)
-            .map_err(|_| damaged("the manifest names no evidence key"))?;
+        let own = manifest.keys().map_err(|_| damaged("the manifest names no evidence key"))?;
         let signature: Signature = serde_json::from_str(&signature)
             .map_err(|_| damaged("the signature of the manifest cannot be read"))?;
-        if !key.unwrap_or(&own).verifies(&signed_bytes(&text), &signature) {
+        let signed = signed_bytes(&text);
+        let is_signed = own.current().verifies(&signed, &signature);
+        if !is_signed || keys.is_some_and(|keys| !keys.knows(&own.current().fingerprint())) {
             return Err(damaged("the manifest is not what the key has signed"));
         }
         Ok(manifest)
+    }
+
+    /// The keys that batches in the backup may be signed with, the one that signed the backup first.
+    ///
+    /// # Errors
+    /// If one is none.
+    pub(super) fn keys(&self) -> Result<EvidenceKeys, seal::Error> {
+        EvidenceKeys::from_pems(&self.evidence_key, &self.older_evidence_keys)
     }
 
     /// Bytes of all files.

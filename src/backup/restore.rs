@@ -9,7 +9,7 @@ use cli::Restore;
 use config::Config;
 use model::{Actor, Clock, EventKind, SystemClock};
 use output::print;
-use seal::evidence_key::EvidencePublicKey;
+use seal::evidence_key::EvidenceKeys;
 use serde_json::json;
 use store::backup::NewRows;
 
@@ -26,13 +26,13 @@ const RESTORING: &str = ".restoring";
 /// Restores a backup.
 pub(crate) async fn restore(wanted: &Restore, config: Config, as_json: bool) -> Outcome {
     let backup = &wanted.path;
-    let key = match &wanted.key {
+    let trusted = match &wanted.key {
         Some(path) => Some(public_key(path)?),
-        // Whoever made the backup holds the key of this gateway, unless it is a new one that gets its key from the backup.
-        None if config.store.evidence_key.exists() => Some(config.store.evidence_key()?.public()?),
+        // Whoever made the backup holds a key of this gateway, unless it is a new one that gets its key from the backup.
+        None if config.store.evidence_key.exists() => Some(config.store.evidence_key()?.keys()?),
         None => None,
     };
-    let manifest = Manifest::read(backup, key.as_ref())?;
+    let manifest = Manifest::read(backup, trusted.as_ref())?;
     refuse_if_there_is_something(&config)?;
     let findings = digests(backup, &manifest)?;
     if let Some(finding) = findings.items.iter().find(|finding| finding.code != "backup.file-lost") {
@@ -41,8 +41,8 @@ pub(crate) async fn restore(wanted: &Restore, config: Config, as_json: bool) -> 
     if manifest.with_keys {
         put_keys(backup, &config)?;
     }
-    let public = keys_at_hand(&config, &manifest)?;
-    let later = wanted.later.as_deref().map(|later| Later::open(later, &public)).transpose()?;
+    let keys = keys_at_hand(&config, &manifest)?;
+    let later = wanted.later.as_deref().map(|later| Later::open(later, &keys)).transpose()?;
 
     let mut rows = NewRows::create(&config.database()?, manifest.schema).await?;
     let payloads = payloads(backup, &config.store.payloads, &manifest)?;
@@ -54,7 +54,7 @@ pub(crate) async fn restore(wanted: &Restore, config: Config, as_json: bool) -> 
     let doubted = rows.doubt(manifest.taken_at, SystemClock.now()).await?;
     put_schemas(backup, &config.store.schemas)?;
     finish(rows, &payloads, &config.store.payloads).await?;
-    look_at(config, &manifest, &public, findings, Done { erased_later, doubted }, as_json).await
+    look_at(config, &manifest, &keys, findings, Done { erased_later, doubted }, as_json).await
 }
 
 /// What was done to the rows.
@@ -72,8 +72,8 @@ struct Later<'a> {
 }
 
 impl<'a> Later<'a> {
-    fn open(backup: &'a Path, key: &EvidencePublicKey) -> Result<Self, Error> {
-        let tables = Manifest::read(backup, Some(key))?.tables;
+    fn open(backup: &'a Path, keys: &EvidenceKeys) -> Result<Self, Error> {
+        let tables = Manifest::read(backup, Some(keys))?.tables;
         let tables = tables.into_iter().filter(|it| ["payload", "event"].contains(&it.rows.name.as_str()));
         let later = Later { backup, tables: tables.collect() };
         for table in &later.tables {
@@ -132,13 +132,13 @@ fn move_folders(from: &Path, to: &Path) -> io::Result<()> {
 async fn look_at(
     config: Config,
     manifest: &Manifest,
-    key: &EvidencePublicKey,
+    keys: &EvidenceKeys,
     mut findings: Findings,
     Done { erased_later, doubted }: Done,
     as_json: bool,
 ) -> Outcome {
     let on = OnStore::open(config, as_json).await?;
-    let looked = trial::chains(on.gateway.whole_store(), key, &manifest.heads, &mut findings).await;
+    let looked = trial::chains(on.gateway.whole_store(), keys, &manifest.heads, &mut findings).await;
     let by = Actor { kind: "system".to_owned(), id: "cli".to_owned() };
     let detail = json!({ "backup": manifest.id, "takenAt": manifest.taken_at, "doubtedCalls": doubted });
     let noted = on.gateway.broker.note_upkeep(EventKind::StoreRestored, &by, &detail).await;
@@ -224,7 +224,10 @@ fn put_keys(backup: &Path, config: &Config) -> Result<(), Error> {
     let masters =
         std::iter::once(("master.key".to_owned(), store.master_key.strip_prefix("file:"))).chain(older);
     let masters = masters.filter_map(|(name, path)| Some((name, Path::new(path?))));
-    for (name, path) in masters.chain([("evidence.pem".to_owned(), store.evidence_key.as_path())]) {
+    let signed = store.older_evidence_keys.iter().enumerate();
+    let signed = signed.map(|(at, path)| (format!("older-evidence-{at}.pem"), path.as_path()));
+    let signed = signed.chain([("evidence.pem".to_owned(), store.evidence_key.as_path())]);
+    for (name, path) in masters.chain(signed) {
         let from = backup.join("keys").join(name);
         if path.exists() || !from.exists() {
             continue;
@@ -240,8 +243,9 @@ fn put_keys(backup: &Path, config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// The public half of the evidence key, once all keys are there that the backup needs. None is ever made here: it would open nothing.
-fn keys_at_hand(config: &Config, manifest: &Manifest) -> Result<EvidencePublicKey, Error> {
+/// What batches and a later backup may be signed with, once all keys are there that the backup needs. None is ever made here: it would
+/// open nothing.
+fn keys_at_hand(config: &Config, manifest: &Manifest) -> Result<EvidenceKeys, Error> {
     let store = &config.store;
     let master = store.master_key.strip_prefix("file:").map(Path::new);
     if master.is_some_and(|path| !path.exists()) || !store.evidence_key.exists() {
@@ -251,6 +255,8 @@ fn keys_at_hand(config: &Config, manifest: &Manifest) -> Result<EvidencePublicKe
     if manifest.master_keys.iter().any(|it| !ids.contains(&it.key)) {
         return Err(Error::BackupKeys);
     }
-    // Batches of the chain are judged by the key that signed them, which may be an older one.
-    Ok(EvidencePublicKey::from_pem(&manifest.evidence_key)?)
+    // Keys may have come after the one that signed the backup.
+    let (then, now) = (manifest.keys()?, store.evidence_key()?.keys()?);
+    let others = then.older().iter().chain([now.current()]).chain(now.older());
+    Ok(EvidenceKeys::new(then.current().clone(), others.cloned().collect())?)
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::SystemClock;
-use seal::evidence_key::EvidencePublicKey;
+use seal::evidence_key::EvidenceKeys;
 use seal::keys::{KeyRing, MasterKey};
 use store::Store;
 use store::backup::{Head, NewRows, PayloadFiles};
@@ -42,8 +42,7 @@ pub(super) async fn run(
     let keys = Arc::new(KeyRing::new(MasterKey::random()?, vec![]));
     let payloads = folder.path().join("payloads");
     let store = Store::open(store::Config { database, payloads, keys, clock: Arc::new(SystemClock) }).await?;
-    let key = EvidencePublicKey::from_pem(&manifest.evidence_key)?;
-    let looked = chains(&store, &key, &manifest.heads, findings).await;
+    let looked = chains(&store, &manifest.keys()?, &manifest.heads, findings).await;
     store.close().await;
     looked
 }
@@ -95,12 +94,12 @@ async fn payloads(rows: &mut NewRows, backup: &Path, findings: &mut Findings) ->
 /// Whether every chain is whole, and ends where the backup says.
 pub(super) async fn chains(
     store: &Store,
-    key: &EvidencePublicKey,
+    keys: &EvidenceKeys,
     heads: &[Head],
     findings: &mut Findings,
 ) -> Result<(), Error> {
     for head in heads {
-        let report = store.check_chain(&head.tenant, key, None).await?;
+        let report = store.check_chain(&head.tenant, keys, None).await?;
         if !report.ok {
             findings.find("backup.chain", format!("the chain of tenant {}: {report}", head.tenant));
         }

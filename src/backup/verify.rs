@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use output::print;
-use seal::evidence_key::EvidencePublicKey;
+use seal::evidence_key::{EvidenceKeys, EvidencePublicKey};
 use serde::Serialize;
 use serde_json::json;
 
@@ -93,11 +93,11 @@ pub(crate) async fn verify(
     Ok(u8::from(!ok).into())
 }
 
-/// Reads a public key.
-pub(super) fn public_key(path: &Path) -> Result<EvidencePublicKey, Error> {
+/// Reads the public key that is trusted.
+pub(super) fn public_key(path: &Path) -> Result<EvidenceKeys, Error> {
     let pem = std::fs::read_to_string(path);
     let pem = pem.map_err(|reason| Error::File { file: path.to_owned(), reason })?;
-    Ok(EvidencePublicKey::from_pem(&pem)?)
+    Ok(EvidencePublicKey::from_pem(&pem)?.into())
 }
 
 /// Compares every file with what the manifest says of it.

@@ -72,6 +72,7 @@ pub(crate) fn references(config: &Config) -> Vec<Error> {
 
 /// Keys that the first start does not make have to be there.
 fn keys(store: &config::Store) -> Result<(), Error> {
+    store.older_evidence_keys()?;
     if !store.create_keys {
         store.master_keys()?;
         store.evidence_key()?;

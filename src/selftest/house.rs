@@ -72,8 +72,8 @@ async fn judge(gateway: &Gateway, folder: &Path, report: &mut Report) -> Result<
 
     let bundle = folder.join("evidence.zip");
     broker.export_evidence(&sender, file, File::create_new(&bundle)?, true).await?;
-    let key = seal::evidence_key::EvidencePublicKey::from_pem(&broker.evidence_public_key()?)?;
-    let verify = || Ok::<_, Error>(seal::bundle::verify(File::open(&bundle)?, Some(&key), |_| {}));
+    let keys = broker.evidence_keys()?;
+    let verify = || Ok::<_, Error>(seal::bundle::verify(File::open(&bundle)?, Some(keys.current()), |_| {}));
     let verdict = verify()?;
     report.note("evidence verifies", verdict.ok && verdict.key_trusted);
     flip_a_byte(&bundle)?;

@@ -6,10 +6,11 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use model::rights::Action;
-use model::{Caller, Event, EventKind, Id, PayloadRef, Scope};
+use model::{Actor, Caller, Event, EventKind, Id, PayloadRef, Scope};
 use seal::Digest;
 use seal::bundle::{Absence, BundleWriter, Content, EventRecord, PayloadInfo, ProofRecord};
 use seal::chain::{self, SignedBatch};
+use seal::evidence_key::{EvidenceKeys, EvidencePublicKey};
 use seal::payload::{CHUNK, Digester};
 use seal::timestamp::Authorities;
 use store::{Payload, Store, Work};
@@ -70,13 +71,39 @@ impl Broker {
     /// Returns once everything that has happened so far is sealed, by us or by whoever holds the lease.
     pub(crate) async fn seal_now(&self, tenant: &str) -> Result<(), Error> {
         for _ in 0..SEAL_ATTEMPTS {
-            self.store().seal(tenant, &self.parts.evidence_key).await?;
+            self.seal(tenant).await?;
             if !self.store().unsealed_tenants().await?.iter().any(|unsealed| unsealed == tenant) {
                 break;
             }
             tokio::time::sleep(SEAL_PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Seals what waits. If another key signed the end of the chain, that this one does so from now on is sealed with it.
+    pub(crate) async fn seal(&self, tenant: &str) -> Result<(), Error> {
+        let mut noted = self.key_noted.lock().await;
+        if !noted.contains(tenant) {
+            self.note_key(tenant).await?;
+            noted.insert(tenant.to_owned());
+        }
+        drop(noted);
+        self.store().seal(tenant, &self.parts.evidence_key).await?;
+        Ok(())
+    }
+
+    async fn note_key(&self, tenant: &str) -> Result<(), Error> {
+        let Some(last) = self.store().last_batch(tenant).await? else { return Ok(()) };
+        let keys = self.evidence_keys()?;
+        let before = keys.signer(&last.batch.head.0, &last.signature).map(EvidencePublicKey::fingerprint);
+        let now = keys.current().fingerprint();
+        if before == Some(now) {
+            return Ok(());
+        }
+        let detail = serde_json::json!({ "from": before, "to": now });
+        let mut work = Work::new();
+        work.insert_event(&self.audit(tenant, EventKind::EvidenceKeyChanged, &Actor::gateway(), detail));
+        Ok(self.store().commit(work).await?)
     }
 
     /// The last batch of the chain now, and the number of its last event: what comes later is not in
@@ -100,16 +127,16 @@ impl Broker {
     ) -> Result<store::ChainReport, Error> {
         let tenant = &caller.may(Action::ReadEvidence)?.tenant;
         let configured = self.parts.stamping.as_ref().map(|stamping| &stamping.authorities);
-        let key = self.parts.evidence_key.public()?;
-        Ok(self.store().check_chain(tenant, &key, authorities.or(configured)).await?)
+        let keys = self.evidence_keys()?;
+        Ok(self.store().check_chain(tenant, &keys, authorities.or(configured)).await?)
     }
 
-    /// The public key that batches and bundles are signed with, as PEM.
+    /// The public keys that batches and bundles are signed with: the one that signs now, and those before it.
     ///
     /// # Errors
     /// If the key cannot be read.
-    pub fn evidence_public_key(&self) -> Result<String, Error> {
-        Ok(self.parts.evidence_key.public()?.to_pem()?)
+    pub fn evidence_keys(&self) -> Result<EvidenceKeys, Error> {
+        Ok(self.parts.evidence_key.keys()?)
     }
 }
 

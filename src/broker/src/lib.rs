@@ -83,7 +83,7 @@ mod uploads;
 mod way;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -176,7 +176,7 @@ pub struct Parts {
     pub directory: Arc<dyn Directory>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Signs the heads of the evidence chain.
+    /// Signs the heads of the evidence chain; knows the keys that did before it.
     pub evidence_key: Arc<EvidenceKey>,
     /// Carries webhooks and other small calls outside.
     pub outbound: Arc<dyn Outbound>,
@@ -207,6 +207,8 @@ pub struct Broker {
     channels: Arc<BTreeMap<String, Channel>>,
     /// Whether time stamps were overdue at the last look of the workers.
     stamps_overdue: Arc<AtomicBool>,
+    /// Tenants of whose chain it is known whether another key signed it before.
+    key_noted: Arc<tokio::sync::Mutex<BTreeSet<String>>>,
     upload_limits: UploadLimits,
     relay_limits: RelayLimits,
     /// Who is at which upload.
@@ -249,6 +251,7 @@ impl Broker {
             adapters: Arc::default(),
             channels: Arc::default(),
             stamps_overdue: Arc::default(),
+            key_noted: Arc::default(),
             upload_limits: UploadLimits::default(),
             relay_limits: RelayLimits::default(),
             turns: Arc::default(),

@@ -428,7 +428,7 @@ impl Broker {
             Err(error) => return tracing::error!(code = error.code(), "sealing failed"),
         };
         for tenant in tenants {
-            if let Err(error) = self.store().seal(&tenant, &self.parts.evidence_key).await {
+            if let Err(error) = self.seal(&tenant).await {
                 tracing::error!(code = error.code(), "sealing failed");
             }
         }

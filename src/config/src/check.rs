@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use broker::house::{PartnerEntry, Route, Tenant};
 use model::Authority;
 use model::ids::is_name;
+use seal::evidence_key::MAX_OLDER;
 
 use crate::places::{Place, Places};
 use crate::{Config, Error, Evidence, Limits, Store};
@@ -188,6 +189,10 @@ impl Check<'_> {
         self.note(self.secret("store.master_key", &store.master_key));
         for (index, reference) in store.older_master_keys.iter().enumerate() {
             self.note(self.secret(&format!("store.older_master_keys[{index}]"), reference));
+        }
+        if store.older_evidence_keys.len() > MAX_OLDER {
+            let rule = format!("expected at most {MAX_OLDER} keys");
+            self.note(Err(self.value("store.older_evidence_keys", &rule)));
         }
         store
             .database_password

@@ -223,6 +223,9 @@ pub struct Store {
     pub older_master_keys: Vec<String>,
     /// File of the key that signs evidence.
     pub evidence_key: PathBuf,
+    /// Files with the public halves of the keys that signed evidence before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub older_evidence_keys: Vec<PathBuf>,
     /// Folder of imported schema packs.
     pub schemas: PathBuf,
     /// Whether missing keys are created on the first start.
@@ -451,20 +454,6 @@ impl Config {
         let (scheme, rest) = self.store.database.split_once("://").unwrap_or_default();
         let (user, host) = rest.split_once('@').unwrap_or_default();
         Ok(format!("{scheme}://{user}:{}@{host}", percent_encoded(password.trim_end_matches(['\r', '\n']))))
-    }
-}
-
-impl Store {
-    fn resolve(&mut self, folder: &Path) {
-        for path in [&mut self.payloads, &mut self.evidence_key, &mut self.schemas] {
-            *path = folder.join(&*path);
-        }
-        let references = [&mut self.database, &mut self.master_key];
-        for reference in
-            references.into_iter().chain(&mut self.database_password).chain(&mut self.older_master_keys)
-        {
-            resolve(reference, folder);
-        }
     }
 }
 

@@ -281,6 +281,9 @@ pub enum EventKind {
     /// The configuration was read anew by the running gateway.
     #[serde(rename = "configuration.reloaded")]
     ConfigurationReloaded,
+    /// From here on another evidence key signs the chain than before: fingerprints of both.
+    #[serde(rename = "evidence.key-changed")]
+    EvidenceKeyChanged,
 }
 
 /// One thing that happened. The canonical JSON of this type is what the evidence chain digests.

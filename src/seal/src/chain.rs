@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     Digest, Error, Result, canonical,
-    evidence_key::{EvidenceKey, EvidencePublicKey, Signature},
+    evidence_key::{EvidenceKey, EvidenceKeys, EvidencePublicKey, Signature},
     merkle::{Tree, leaf_hash},
     sha256,
 };
@@ -194,14 +194,13 @@ pub struct SignedBatch {
     pub signature: Signature,
 }
 
+/// What is wrong with a batch: code, and a short English phrase.
+pub type Fault = (&'static str, &'static str);
+
 impl Batch {
     /// What is wrong with a batch beside the one before it (`None`: it is the first): code and message. Whether it names
     /// that one's head is only judged if that one can be `relied` on.
-    pub fn break_after(
-        &self,
-        previous: Option<&Batch>,
-        relied: bool,
-    ) -> Option<(&'static str, &'static str)> {
+    pub fn break_after(&self, previous: Option<&Batch>, relied: bool) -> Option<Fault> {
         let (first, head) =
             previous.map_or((1, Digest::ZERO), |batch| (batch.last.saturating_add(1), batch.head));
         if self.first != first {
@@ -215,29 +214,62 @@ impl Batch {
 }
 
 impl SignedBatch {
-    /// What is wrong with a batch of the tenant in itself, if it must have the number `expected`: code and message.
-    pub fn fault(
+    /// The one of `keys` that signed a batch of the tenant, if it must have the number `expected`.
+    ///
+    /// # Errors
+    /// What is wrong with the batch in itself.
+    pub fn signer<'k>(
         &self,
         tenant: &str,
-        key: &EvidencePublicKey,
+        keys: &'k EvidenceKeys,
         expected: u64,
-    ) -> Option<(&'static str, &'static str)> {
+    ) -> std::result::Result<&'k EvidencePublicKey, Fault> {
         let batch = &self.batch;
         if batch.no != expected {
-            return Some(("evidence.batch-gap", "the batch does not follow the one before"));
+            return Err(("evidence.batch-gap", "the batch does not follow the one before"));
         }
         if batch.computed_head() != batch.head || batch.tenant != tenant || batch.size() == 0 {
-            return Some(("evidence.batch-changed", "the head does not belong to the batch"));
+            return Err(("evidence.batch-changed", "the head does not belong to the batch"));
         }
-        if !key.verifies(&batch.head.0, &self.signature) {
-            return Some(("evidence.batch-signature", "the signature does not belong to the head"));
-        }
-        None
+        let signer = keys.signer(&batch.head.0, &self.signature);
+        signer.ok_or(("evidence.batch-signature", "the signature does not belong to the head"))
     }
 
     /// Whether the head belongs to the fields and the signature to the head.
-    pub fn is_signed_by(&self, key: &EvidencePublicKey) -> bool {
-        self.batch.computed_head() == self.batch.head && key.verifies(&self.batch.head.0, &self.signature)
+    pub fn is_signed_by(&self, keys: &EvidenceKeys) -> bool {
+        self.batch.computed_head() == self.batch.head && keys.verifies(&self.batch.head.0, &self.signature)
+    }
+}
+
+/// The batches of a chain that one key has signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignedBy {
+    /// See [`EvidencePublicKey::fingerprint`].
+    pub key: Digest,
+    /// How many.
+    pub batches: u64,
+    /// Number of the first.
+    pub first: u64,
+    /// Number of the last.
+    pub last: u64,
+}
+
+impl SignedBy {
+    /// Counts batch `no` to its key; batches ascend.
+    pub fn count(signers: &mut Vec<SignedBy>, key: &EvidencePublicKey, no: u64) {
+        let key = key.fingerprint();
+        match signers.iter_mut().find(|known| known.key == key) {
+            Some(known) => (known.batches, known.last) = (known.batches + 1, no),
+            None => signers.push(SignedBy { key, batches: 1, first: no, last: no }),
+        }
+    }
+}
+
+impl fmt::Display for SignedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SignedBy { key, batches, first, last } = self;
+        write!(f, "{batches} batches (numbers {first} to {last}) are signed with the key {key}")
     }
 }
 
@@ -284,7 +316,7 @@ mod tests {
     #[test]
     fn every_field_of_a_batch_is_signed() {
         let key = EvidenceKey::random().unwrap();
-        let public = key.public().unwrap();
+        let public = key.keys().unwrap();
         let signed = Batch::seal("kreis", None, &entries(1..=5), 1).unwrap().sign(&key).unwrap();
         assert!(signed.is_signed_by(&public));
         let changes: [fn(&mut Batch); 8] = [

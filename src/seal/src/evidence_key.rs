@@ -1,8 +1,9 @@
 //! The gateway's evidence key: ECDSA over NIST P-256 with SHA-256 (FIPS 186-5), signatures in DER.
 //!
-//! A plain `openssl dgst -sha256 -verify` judges every signature made here.
+//! A plain `openssl dgst -sha256 -verify` judges every signature made here. A gateway may get another key: the public halves of those
+//! before stay with it, because what they signed stays in its chains.
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeSet, fmt, fs::File, io::Read, path::Path};
 
 use openssl::{
     ec::{EcGroup, EcKey},
@@ -15,6 +16,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
 use crate::{Digest, Error, Result, secret_file, sha256};
+
+/// The most keys before the one that signs now: a signature may have to be tried with all of them.
+pub const MAX_OLDER: usize = 32;
+/// The longest file of a public key in bytes.
+const MAX_PEM: u64 = 16 * 1024;
 
 /// A DER-encoded ECDSA signature; serialised as hex.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,40 +45,56 @@ impl<'de> Deserialize<'de> for Signature {
     }
 }
 
-/// The key that signs heads and manifests.
-pub struct EvidenceKey(PKey<Private>);
+/// The key that signs heads and manifests, and the public halves of those that did before it.
+pub struct EvidenceKey {
+    key: PKey<Private>,
+    older: Vec<EvidencePublicKey>,
+}
 
 impl EvidenceKey {
     /// A new random key that is kept nowhere.
     pub fn random() -> Result<Self> {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-        Ok(Self(PKey::from_ec_key(EcKey::generate(&group)?)?))
+        Ok(Self { key: PKey::from_ec_key(EcKey::generate(&group)?)?, older: vec![] })
     }
 
     /// Loads the PEM file at `path` (PKCS #8, mode 0600), or creates it with a new key on the first start.
     pub fn load_or_create(path: &Path) -> Result<Self> {
         if !path.exists() {
             let key = Self::random()?;
-            let pem = Zeroizing::new(key.0.private_key_to_pem_pkcs8()?);
+            let pem = Zeroizing::new(key.key.private_key_to_pem_pkcs8()?);
             if secret_file::create(path, &pem)? {
                 return Ok(key);
             }
         }
         let key = PKey::private_key_from_pem(&secret_file::read(path)?).map_err(|_| Error::KeyFormat)?;
         require_p256(&key)?;
-        Ok(Self(key))
+        Ok(Self { key, older: vec![] })
+    }
+
+    /// The same as the successor of `older`.
+    pub fn after(self, older: Vec<EvidencePublicKey>) -> Self {
+        Self { older, ..self }
     }
 
     /// Signs `message`.
     pub fn sign(&self, message: &[u8]) -> Result<Signature> {
-        let mut signer = Signer::new(MessageDigest::sha256(), &self.0)?;
+        let mut signer = Signer::new(MessageDigest::sha256(), &self.key)?;
         Ok(Signature(signer.sign_oneshot_to_vec(message)?))
     }
 
     /// The public half.
     pub fn public(&self) -> Result<EvidencePublicKey> {
-        let der = self.0.public_key_to_der()?;
+        let der = self.key.public_key_to_der()?;
         Ok(EvidencePublicKey { key: PKey::public_key_from_der(&der)?, fingerprint: sha256(&[&der]) })
+    }
+
+    /// The public halves of this key and of those before it.
+    ///
+    /// # Errors
+    /// As [`EvidenceKeys::new`].
+    pub fn keys(&self) -> Result<EvidenceKeys> {
+        EvidenceKeys::new(self.public()?, self.older.clone())
     }
 }
 
@@ -96,6 +118,18 @@ impl EvidencePublicKey {
         require_p256(&key)?;
         let fingerprint = sha256(&[&key.public_key_to_der()?]);
         Ok(Self { key, fingerprint })
+    }
+
+    /// Reads a file with such a PEM.
+    ///
+    /// # Errors
+    /// [`Error::KeyFile`] if it cannot be read, [`Error::KeyFormat`] if it holds something else, such as a private key.
+    pub fn load(path: &Path) -> Result<Self> {
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_PEM).read_to_end(&mut bytes))
+            .map_err(Error::KeyFile)?;
+        Self::from_pem(std::str::from_utf8(&bytes).map_err(|_| Error::KeyFormat)?)
     }
 
     /// The PEM form (`BEGIN PUBLIC KEY`).
@@ -122,6 +156,78 @@ impl fmt::Debug for EvidencePublicKey {
     }
 }
 
+/// The keys of a gateway for whoever verifies: the one that signs now, and those before it, with which older batches are signed.
+#[derive(Clone, Debug)]
+pub struct EvidenceKeys {
+    current: EvidencePublicKey,
+    older: Vec<EvidencePublicKey>,
+}
+
+impl EvidenceKeys {
+    /// The keys of a gateway that signs with `current` and has signed with `older`.
+    ///
+    /// # Errors
+    /// [`Error::KeyFormat`] if there are more than [`MAX_OLDER`].
+    pub fn new(current: EvidencePublicKey, mut older: Vec<EvidencePublicKey>) -> Result<Self> {
+        let mut known = BTreeSet::from([current.fingerprint]);
+        older.retain(|key| known.insert(key.fingerprint));
+        if older.len() > MAX_OLDER { Err(Error::KeyFormat) } else { Ok(Self { current, older }) }
+    }
+
+    /// The same of PEMs, as manifests list them.
+    ///
+    /// # Errors
+    /// [`Error::KeyFormat`] if one of them is no public key, or there are too many.
+    pub fn from_pems(current: &str, older: &[String]) -> Result<Self> {
+        if older.len() > MAX_OLDER {
+            return Err(Error::KeyFormat);
+        }
+        let older = older.iter().map(|pem| EvidencePublicKey::from_pem(pem)).collect::<Result<_>>()?;
+        Self::new(EvidencePublicKey::from_pem(current)?, older)
+    }
+
+    /// The key that signs now.
+    pub fn current(&self) -> &EvidencePublicKey {
+        &self.current
+    }
+
+    /// The keys before it.
+    pub fn older(&self) -> &[EvidencePublicKey] {
+        &self.older
+    }
+
+    /// PEMs of the keys before it, for a manifest.
+    pub fn older_pems(&self) -> Result<Vec<String>> {
+        self.older.iter().map(EvidencePublicKey::to_pem).collect()
+    }
+
+    /// Whether one of them has this fingerprint.
+    pub fn knows(&self, fingerprint: &Digest) -> bool {
+        self.all().any(|key| key.fingerprint == *fingerprint)
+    }
+
+    /// The one whose signature over `message` this is.
+    pub fn signer(&self, message: &[u8], signature: &Signature) -> Option<&EvidencePublicKey> {
+        self.all().find(|key| key.verifies(message, signature))
+    }
+
+    /// Whether `signature` is one of theirs over `message`.
+    pub fn verifies(&self, message: &[u8], signature: &Signature) -> bool {
+        self.signer(message, signature).is_some()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &EvidencePublicKey> {
+        std::iter::once(&self.current).chain(&self.older)
+    }
+}
+
+impl From<EvidencePublicKey> for EvidenceKeys {
+    /// A key that had none before it, as far as is known.
+    fn from(current: EvidencePublicKey) -> Self {
+        Self { current, older: vec![] }
+    }
+}
+
 fn require_p256<T: HasParams>(key: &PKeyRef<T>) -> Result<()> {
     let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
     if curve == Some(Nid::X9_62_PRIME256V1) { Ok(()) } else { Err(Error::KeyFormat) }
@@ -142,6 +248,38 @@ mod tests {
         assert!(!EvidenceKey::random().unwrap().public().unwrap().verifies(b"head", &signature));
         // A failed verification must leave no error behind that spoils the next one.
         assert!(public.verifies(b"head", &signature));
+    }
+
+    #[test]
+    fn a_key_that_came_after_others_is_asked_first_and_they_behind_it() {
+        let [first, second, third] = [(); 3].map(|()| EvidenceKey::random().unwrap());
+        let before = vec![first.public().unwrap(), second.public().unwrap()];
+        let keys = third.after(before.clone());
+        let (signed, keys) = (keys.sign(b"head").unwrap(), keys.keys().unwrap());
+        assert_eq!(keys.signer(b"head", &signed).unwrap().fingerprint(), keys.current().fingerprint());
+        for (key, public) in [(&first, &before[0]), (&second, &before[1])] {
+            let signature = key.sign(b"head").unwrap();
+            assert_eq!(keys.signer(b"head", &signature).unwrap().fingerprint(), public.fingerprint());
+            assert!(!keys.verifies(b"heat", &signature) && keys.knows(&public.fingerprint()));
+        }
+        let stranger = EvidenceKey::random().unwrap();
+        assert!(!keys.verifies(b"head", &stranger.sign(b"head").unwrap()));
+        // A list that names the current key too says nothing more.
+        let listed = vec![keys.current().clone(), before[0].clone()];
+        assert_eq!(EvidenceKeys::new(keys.current().clone(), listed).unwrap().older().len(), 1);
+        let many = (0..=MAX_OLDER).map(|_| EvidenceKey::random().unwrap().public().unwrap()).collect();
+        assert_eq!(EvidenceKeys::new(before[1].clone(), many).unwrap_err().code(), "key.format");
+    }
+
+    #[test]
+    fn a_file_of_a_public_key_is_read_and_one_of_a_private_key_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (private, public) = (folder.path().join("private.pem"), folder.path().join("public.pem"));
+        let key = EvidenceKey::load_or_create(&private).unwrap().public().unwrap();
+        std::fs::write(&public, key.to_pem().unwrap()).unwrap();
+        assert_eq!(EvidencePublicKey::load(&public).unwrap().fingerprint(), key.fingerprint());
+        assert_eq!(EvidencePublicKey::load(&private).unwrap_err().code(), "key.format");
+        assert_eq!(EvidencePublicKey::load(&folder.path().join("none")).unwrap_err().code(), "key.file");
     }
 
     #[test]

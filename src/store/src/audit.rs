@@ -2,7 +2,7 @@
 //! entries, the batch before and its signature, the end of the chain against the last time stamp.
 //!
 //! What a bundle proves of one case to others, this says of all of a tenant to its operator; it needs the database and
-//! the public key. Memory holds a page of rows. Whoever can write every table can cut the newest events off together with
+//! the public keys. Memory holds a page of rows. Whoever can write every table can cut the newest events off together with
 //! batches and stamps: that only bundles and stamps tell which left the house before.
 
 mod entries;
@@ -11,8 +11,8 @@ use std::fmt;
 
 use model::{Id, Timestamp};
 use seal::Digest;
-use seal::chain::{Batch, SignedBatch};
-use seal::evidence_key::EvidencePublicKey;
+use seal::chain::{Batch, SignedBatch, SignedBy};
+use seal::evidence_key::EvidenceKeys;
 use seal::timestamp::{self, Authorities};
 use serde::Serialize;
 
@@ -41,6 +41,8 @@ pub struct ChainReport {
     pub unsealed: u64,
     /// Time stamps that were verified.
     pub stamps: u64,
+    /// By which keys the batches are signed.
+    pub signed_by: Vec<SignedBy>,
     /// What was found, the first 200.
     pub findings: Vec<ChainFinding>,
     /// How many more were found.
@@ -84,6 +86,9 @@ impl fmt::Display for ChainReport {
             "; {events} events in {batches} batches ({erased} erased, {dropped} dropped), {unsealed} waiting, "
         )?;
         write!(f, "{stamps} time stamps")?;
+        if self.signed_by.len() > 1 {
+            self.signed_by.iter().try_for_each(|by| write!(f, "\n  {by}"))?;
+        }
         self.findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))?;
         match self.more_findings {
             0 => Ok(()),
@@ -130,21 +135,21 @@ impl Place {
 }
 
 impl Store {
-    /// Checks everything that is kept of the tenant's chain. It may run beside a working gateway: what is sealed
-    /// meanwhile is not looked at.
+    /// Checks everything that is kept of the tenant's chain, each batch by one of `keys`. It may run beside a working gateway: what
+    /// is sealed meanwhile is not looked at.
     ///
     /// # Errors
     /// If the database fails; what is wrong with its rows is in the report.
     pub async fn check_chain(
         &self,
         tenant: &str,
-        key: &EvidencePublicKey,
+        keys: &EvidenceKeys,
         authorities: Option<&Authorities>,
     ) -> Result<ChainReport, Error> {
         let mut audit = Audit {
             store: self,
             tenant,
-            key,
+            keys,
             authorities,
             oldest: self.oldest_event().await?,
             previous: None,
@@ -170,7 +175,7 @@ impl Store {
 struct Audit<'a> {
     store: &'a Store,
     tenant: &'a str,
-    key: &'a EvidencePublicKey,
+    keys: &'a EvidenceKeys,
     authorities: Option<&'a Authorities>,
     oldest: Option<Id>,
     /// The batch before; absent at the beginning and behind an unreadable one.
@@ -211,14 +216,17 @@ impl Audit<'_> {
         let previous = self.previous.take();
         match batch(row) {
             Ok(signed) => {
-                let is_first = self.expected == 1;
-                let fault = signed.fault(self.tenant, self.key, self.expected).or_else(|| {
-                    let known = previous.is_some() || is_first;
-                    known.then(|| signed.batch.break_after(previous.as_ref(), true)).flatten()
+                let known = previous.is_some() || self.expected == 1;
+                let signer = signed.signer(self.tenant, self.keys, self.expected).and_then(|key| {
+                    let fault = known.then(|| signed.batch.break_after(previous.as_ref(), true)).flatten();
+                    fault.map_or(Ok(key), Err)
                 });
-                match fault {
-                    Some((code, what)) => self.report.find(code, Place::batch(no), what),
-                    None => self.entries(&signed.batch).await?,
+                match signer {
+                    Err((code, what)) => self.report.find(code, Place::batch(no), what),
+                    Ok(key) => {
+                        SignedBy::count(&mut self.report.signed_by, key, no);
+                        self.entries(&signed.batch).await?;
+                    }
                 }
                 self.stamp(&signed).await?;
                 self.previous = Some(signed.batch);

@@ -234,3 +234,71 @@ async fn leaves(engine: Engine) {
 async fn an_old_master_key_leaves_once_all_is_wrapped_anew() {
     on_both(leaves).await;
 }
+
+async fn keeps_its_evidence(engine: Engine) {
+    let mut gateway = started(&engine).await;
+    let token = token(&gateway).await;
+    let record = case(&gateway.client(&token).unwrap(), "before").await;
+    assert_eq!(run(&gateway, &["backup", "before"]).await.0, Some(0));
+    let key = async |gateway: &Gateway, name: &str| {
+        let key = gateway.command(&["evidence", "key"]).output().await.unwrap().stdout;
+        fs::write(gateway.folder().join(name), key).unwrap();
+    };
+    let export = ["evidence", "export", &record, "--tenant", COUNTY, "--output"];
+    assert_eq!(run(&gateway, &[&export[..], &["before.zip"]].concat()).await.0, Some(0));
+    key(&gateway, "older.pem").await;
+    gateway.kill().await.unwrap();
+
+    let old = "evidence_key = \"data/evidence.pem\"";
+    let new = "evidence_key = \"data/newer.pem\"";
+    gateway.reconfigure(&[(old, new)]).unwrap();
+    let check = ["evidence", "check", "--tenant", COUNTY, "--json"];
+    let (code, report, _) = run(&gateway, &check).await;
+    let batches = report["batches"].as_u64().unwrap() as usize;
+    let named = report["findings"].as_array().unwrap();
+    let is_named = named.iter().all(|it| it["code"] == "evidence.batch-signature");
+    assert!(code == Some(1) && named.len() == batches && is_named, "{report}");
+
+    let both = format!("{new}\nolder_evidence_keys = [\"older.pem\", \"data/evidence.pem\"]");
+    gateway.reconfigure(&[(new, &both)]).unwrap();
+    let (code, _, said) = run(&gateway, &["config", "check"]).await;
+    assert!(
+        code == Some(3) && said.contains("store.older_evidence_keys[1]"),
+        "a private key is none: {said}"
+    );
+    gateway.reconfigure(&[(", \"data/evidence.pem\"]", "]")]).unwrap();
+    assert_eq!(run(&gateway, &["config", "check"]).await.0, Some(0));
+    gateway.start().await.unwrap();
+    case(&gateway.client(&token).unwrap(), "after").await;
+    assert_eq!(run(&gateway, &[&export[..], &["after.zip"]].concat()).await.0, Some(0));
+    key(&gateway, "newer.pem").await;
+    let (code, report, said) = run(&gateway, &check).await;
+    assert_eq!((code, report["signedBy"].as_array().unwrap().len()), (Some(0), 2), "{report} {said}");
+    for (bundle, key) in [("before.zip", "older.pem"), ("after.zip", "newer.pem")] {
+        let (code, report, _) = run(&gateway, &["evidence", "verify", bundle, "--key", key, "--json"]).await;
+        assert_eq!((code, &report["keyTrusted"]), (Some(0), &json!(true)), "{report}");
+    }
+    let (code, _, said) = run(&gateway, &["backup", "after", "--since", "before"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (code, report, said) =
+        run(&gateway, &["backup", "verify", "after", "--key", "newer.pem", "--json"]).await;
+    assert_eq!((code, &report["ok"]), (Some(0), &json!(true)), "{report} {said}");
+
+    // A backup from before the change is one of this gateway, and what a later one knows of it counts.
+    let other = prepared(&engine).await;
+    for name in ["data/master.key", "data/newer.pem", "older.pem"] {
+        fs::copy(gateway.folder().join(name), other.folder().join(name)).unwrap();
+    }
+    let both = format!("{new}\nolder_evidence_keys = [\"older.pem\"]");
+    other.reconfigure(&[(old, &both)]).unwrap();
+    let [before, after] = ["before", "after"].map(|name| gateway.folder().join(name).display().to_string());
+    let (code, restored, said) = run(&other, &["restore", &before, "--later", &after, "--json"]).await;
+    assert_eq!((code, &restored["ok"]), (Some(0), &json!(true)), "{restored} {said}");
+    gateway.remove().await.unwrap();
+    other.remove().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_evidence_key_leaves_older_evidence_and_backups_verifiable() {
+    on_both(keeps_its_evidence).await;
+}

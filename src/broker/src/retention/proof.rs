@@ -5,7 +5,7 @@ use model::{Caller, Id};
 use seal::bundle::{Content, EventRecord, ProofRecord};
 use seal::canonical;
 use seal::chain::{self, SignedBatch};
-use seal::evidence_key::{EvidencePublicKey, Signature};
+use seal::evidence_key::{EvidenceKeys, EvidencePublicKey, Signature};
 use seal::merkle::{self, RootBuilder, leaf_hash};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,6 +38,9 @@ pub struct DeletionProof {
     pub proof: ProofRecord,
     /// The batch, with its signed head.
     pub batch: SignedBatch,
+    /// PEMs of the gateway's keys before the one that signs the proof: one of them may have signed the batch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub older_keys: Vec<String>,
     /// Over the canonical JSON (RFC 8785) of all of this without itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
@@ -86,10 +89,18 @@ impl Broker {
                 items.push(serde_json::from_str(line).map_err(|_| Error::Internal)?);
             }
         }
-        let (format, tenant) = (FORMAT.to_owned(), tenant.clone());
-        let proof =
-            DeletionProof { format, tenant, run: run.id, root, items, event, proof, batch, signature: None };
-        self.sign_deletion(proof)
+        self.sign_deletion(DeletionProof {
+            format: FORMAT.to_owned(),
+            tenant: tenant.clone(),
+            run: run.id,
+            root,
+            items,
+            event,
+            proof,
+            batch,
+            older_keys: self.evidence_keys()?.older_pems()?,
+            signature: None,
+        })
     }
 
     /// The same, signed anew.
@@ -103,7 +114,7 @@ impl Broker {
     }
 }
 
-/// Verifies a proof by the public key that the gateway is known by.
+/// Verifies a proof by the public key that the gateway is known by. Its batch may be signed with a key before that, which the proof names.
 ///
 /// # Errors
 /// The code of what is wrong, as under `docs/errors`.
@@ -133,7 +144,10 @@ pub fn verify_deletion(proof: &DeletionProof, key: &EvidencePublicKey) -> Result
         return Err("evidence.event-changed");
     }
     let batch = &proof.batch.batch;
-    if batch.tenant != proof.tenant || !proof.batch.is_signed_by(key) {
+    let older = proof.older_keys.iter().map(|pem| EvidencePublicKey::from_pem(pem));
+    let keys = older.collect::<Result<_, _>>().and_then(|older| EvidenceKeys::new(key.clone(), older));
+    let keys = keys.map_err(|_| "evidence.manifest-invalid")?;
+    if batch.tenant != proof.tenant || !proof.batch.is_signed_by(&keys) {
         return Err("evidence.batch-signature");
     }
     let leaf = proof.event.entry().map_err(|_| "evidence.event-changed")?.leaf();

@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use broker::{Incoming, NewExchange, Stamping, UploadTarget};
 use model::exchange::{ExchangeKind, ImportResult};
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
-use model::{Caller, Failure, Id, RecordKind};
-use seal::bundle::{Report, Trust, verify_with};
+use model::{Caller, EventKind, Failure, Id, RecordKind, Scope, SystemClock};
+use seal::bundle::{Report, Trust, verify, verify_with};
 use serde_json::{Value, json};
-use store::{Page, RecordFilter};
+use store::{ActFilter, Page, RecordFilter};
 
+use crate::engines::on_every_engine;
 use crate::house::{Gateway, Nowhere, SetClock, caller, lippstadt};
 use crate::tsa::Tsa;
 
@@ -325,4 +326,37 @@ async fn lost_payload_files_are_named_and_keep_no_evidence_from_being_exported()
     std::fs::remove_file(digests).unwrap();
     let codes: Vec<_> = verdict().await.into_iter().map(|(code, _)| code).collect();
     assert!(!codes.is_empty() && codes.iter().all(|code| *code == "evidence.content-lost"), "{codes:?}");
+}
+
+#[tokio::test]
+async fn a_chain_goes_on_with_another_key_and_says_so() {
+    on_every_engine(|database| async move {
+        let before = Gateway::on(database.clone(), Arc::new(SystemClock)).await;
+        let (ours, mut all) = (caller("soest", "63"), caller("soest", "63"));
+        all.scope = Scope::tenant("soest");
+        let case = before.a_case(&ours, "Neubau").await.meta.id;
+        export(&before, &ours, case).await;
+        let older = before.broker.evidence_keys().unwrap().current().clone();
+        let after = before.with_another_evidence_key(database).await;
+        let broker = &after.broker;
+        let newer = broker.evidence_keys().unwrap().current().clone();
+        after.a_case(&ours, "Umbau").await;
+        let (bundle, _) = export(&after, &ours, case).await;
+        let report = verify(bundle, Some(&newer), |_| {});
+        assert!(report.ok && report.key_trusted, "{:?}", report.findings);
+        let signers = |signed: &[seal::chain::SignedBy]| signed.iter().map(|by| by.key).collect::<Vec<_>>();
+        let both = [older.fingerprint(), newer.fingerprint()];
+        assert_eq!(signers(&report.signed_by), both);
+        let report = broker.check_chain(&ours, None).await.unwrap();
+        assert_eq!((report.findings.clone(), signers(&report.signed_by)), (vec![], both.to_vec()));
+
+        export(&after, &ours, case).await;
+        let filter = ActFilter { kind: Some(EventKind::EvidenceKeyChanged), ..ActFilter::default() };
+        let told = broker.acts_done(&all, &filter, &Page::first(9)).await.unwrap().items;
+        let told: Vec<_> =
+            told.into_iter().map(|(_, number, event)| (number.is_some(), event.detail)).collect();
+        let detail = json!({ "from": both[0].to_string(), "to": both[1].to_string() });
+        assert_eq!(told, [(true, Some(detail))], "once, and sealed");
+    })
+    .await;
 }

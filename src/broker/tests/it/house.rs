@@ -238,6 +238,14 @@ impl Gateway {
         Gateway::ruled(folder, tenants, clock, outbound, stamping, partners, database, rules).await
     }
 
+    /// The gateway after it got another evidence key; on a database as [`Gateway::on`] says.
+    pub async fn with_another_evidence_key(self, database: Option<String>) -> Self {
+        let older = self.broker.evidence_keys().unwrap().current().clone();
+        let key = EvidenceKey::random().unwrap().after(vec![older]);
+        let (clock, nowhere, rules) = (Arc::new(SystemClock), Arc::new(Nowhere), Rules::default());
+        Gateway::signing(self.folder, tenants(), clock, nowhere, None, vec![], database, rules, key).await
+    }
+
     #[allow(clippy::too_many_arguments, reason = "all that tests choose")]
     async fn ruled(
         folder: TempDir,
@@ -248,6 +256,22 @@ impl Gateway {
         partners: Vec<PartnerEntry>,
         database: Option<String>,
         rules: Rules,
+    ) -> Self {
+        let key = EvidenceKey::random().unwrap();
+        Gateway::signing(folder, tenants, clock, outbound, stamping, partners, database, rules, key).await
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "all that tests choose")]
+    async fn signing(
+        folder: TempDir,
+        tenants: Vec<Tenant>,
+        clock: Arc<dyn Clock>,
+        outbound: Arc<dyn Outbound>,
+        stamping: Option<Stamping>,
+        partners: Vec<PartnerEntry>,
+        database: Option<String>,
+        rules: Rules,
+        evidence_key: EvidenceKey,
     ) -> Self {
         let own = || format!("sqlite:{}", folder.path().join("db").display());
         let store = Store::open(store::Config {
@@ -266,7 +290,7 @@ impl Gateway {
             directory: house.clone(),
             house,
             clock,
-            evidence_key: Arc::new(EvidenceKey::random().unwrap()),
+            evidence_key: Arc::new(evidence_key),
             outbound,
             rules,
             limits: Limits { most_bytes: 1 << 20 },

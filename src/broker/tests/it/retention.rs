@@ -84,7 +84,7 @@ async fn proof(broker: &Broker, ours: &Caller, run: &RetentionRun) -> DeletionPr
 }
 
 fn key(broker: &Broker) -> EvidencePublicKey {
-    EvidencePublicKey::from_pem(&broker.evidence_public_key().unwrap()).unwrap()
+    broker.evidence_keys().unwrap().current().clone()
 }
 
 fn reasons(run: &RetentionRun) -> Vec<(String, u64)> {
@@ -95,7 +95,7 @@ fn reasons(run: &RetentionRun) -> Vec<(String, u64)> {
 #[tokio::test]
 async fn a_confirmed_message_loses_its_bytes_and_keeps_its_evidence_and_others_stay() {
     on_every_engine(|database| async move {
-        let gateway = Gateway::on(database, Arc::new(SystemClock)).await;
+        let gateway = Gateway::on(database.clone(), Arc::new(SystemClock)).await;
         let broker = gateway.broker.clone().with_keeping(at_once());
         let ours = caller("soest", "63");
         let (gone, case) = confirmed(&gateway, &ours).await;
@@ -125,10 +125,20 @@ async fn a_confirmed_message_loses_its_bytes_and_keeps_its_evidence_and_others_s
         assert!(events.iter().any(|event| event["event"]["kind"] == "payload.erased"));
         assert_eq!(broker.check_chain(&ours, None).await.unwrap().findings, vec![]);
 
-        let proof = proof(&broker, &ours, &ended).await;
-        assert_eq!(verify_deletion(&proof, &key(&broker)), Ok(()));
-        assert_eq!(proof.items[0]["subject"], json!(gone.id));
+        let proven = proof(&broker, &ours, &ended).await;
+        assert_eq!(verify_deletion(&proven, &key(&broker)), Ok(()));
+        assert_eq!(proven.items[0]["subject"], json!(gone.id));
         assert_eq!(run(&broker, &ours).await.deleted, 0, "once is enough");
+
+        // What was sealed with an older key is proven by the newer one.
+        drop(broker);
+        let gateway = gateway.with_another_evidence_key(database).await;
+        let again = proof(&gateway.broker, &ours, &ended).await;
+        assert_eq!((&again.batch, again.older_keys.len()), (&proven.batch, 1));
+        assert_eq!(verify_deletion(&again, &key(&gateway.broker)), Ok(()));
+        let alone = DeletionProof { older_keys: vec![], ..again };
+        let alone = gateway.broker.sign_deletion(alone).unwrap();
+        assert_eq!(verify_deletion(&alone, &key(&gateway.broker)), Err("evidence.batch-signature"));
     })
     .await;
 }

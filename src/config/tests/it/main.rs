@@ -335,6 +335,36 @@ fn keys_are_created_only_where_that_is_allowed() {
     assert_eq!(forbidden.evidence_key().unwrap().public().unwrap().fingerprint(), signer);
 }
 
+#[test]
+fn older_evidence_keys_are_files_of_public_keys_and_each_that_is_none_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let older = Config::parse(EXAMPLE, folder.path()).unwrap().store.evidence_key().unwrap();
+    std::fs::rename(at("data/evidence.pem"), at("data/private.pem")).unwrap();
+    std::fs::write(at("older.pem"), older.public().unwrap().to_pem().unwrap()).unwrap();
+    let listing = |files: &str| {
+        let keys = format!("evidence_key = \"data/evidence.pem\"\nolder_evidence_keys = [{files}]");
+        let text = with("evidence_key = \"data/evidence.pem\"", &keys);
+        Config::parse(&text, folder.path())
+    };
+    let keys = listing("\"older.pem\"").unwrap().store.evidence_key().unwrap().keys().unwrap();
+    assert!(keys.knows(&older.public().unwrap().fingerprint()) && keys.older().len() == 1);
+    for (files, code) in
+        [("\"older.pem\", \"absent.pem\"", "key.file"), ("\"older.pem\", \"data/private.pem\"", "key.format")]
+    {
+        let error = listing(files).unwrap().store.older_evidence_keys().unwrap_err();
+        assert_eq!(
+            (error.code(), error.place().unwrap().key.as_str()),
+            (code, "store.older_evidence_keys[1]")
+        );
+    }
+    let error = listing(&"\"older.pem\",".repeat(33)).err().unwrap();
+    assert_eq!(
+        (error.code(), error.place().unwrap().key.as_str()),
+        ("config.value", "store.older_evidence_keys")
+    );
+}
+
 /// The example with an adapter and a partner behind it, some words of which are replaced.
 #[test]
 fn the_virus_check_has_an_address_and_limits() {

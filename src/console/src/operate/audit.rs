@@ -69,6 +69,7 @@ const KINDS: &[EventKind] = &[
     EventKind::StoreRestored,
     EventKind::KeysRewrapped,
     EventKind::ConfigurationReloaded,
+    EventKind::EvidenceKeyChanged,
     EventKind::RetentionBegun,
     EventKind::RetentionEnded,
     EventKind::PersonExported,

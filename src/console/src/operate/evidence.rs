@@ -14,7 +14,7 @@ use futures::{StreamExt, stream};
 use maud::{Markup, html};
 use model::{Id, Record, RecordKind, Timestamp};
 use seal::bundle::{Report, Trust, verify_with};
-use seal::evidence_key::EvidencePublicKey;
+use seal::chain::SignedBy;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::{show, trial};
@@ -182,10 +182,10 @@ async fn download(mut file: std::fs::File) -> std::io::Result<(u64, Body)> {
     Ok((size, Body::from_stream(Box::pin(pieces))))
 }
 
-/// `POST /console/evidence/verify`: a bundle of whoever has one, against the key of this gateway.
+/// `POST /console/evidence/verify`: a bundle of whoever has one, against the keys of this gateway, the one that signs now or one before it.
 pub(super) async fn verify(State(console): State<Console>, look: Look, form: FileForm) -> Response {
-    let key = match console.broker.evidence_public_key() {
-        Ok(pem) => pem,
+    let keys = match console.broker.evidence_keys() {
+        Ok(keys) => keys,
         Err(error) => return page::failed(&look, &error),
     };
     let limit = console.broker.most_bytes();
@@ -195,8 +195,9 @@ pub(super) async fn verify(State(console): State<Console>, look: Look, form: Fil
         Err(_) => return page::failed(&look, &broker::Error::Interrupted),
     };
     let verified = tokio::task::spawn_blocking(move || {
-        let key = EvidencePublicKey::from_pem(&key).ok();
-        verify_with(kept, Trust { key: key.as_ref(), ..Trust::default() }, |_| {})
+        let report = verify_with(kept, Trust::default(), |_| {});
+        let key_trusted = report.key_fingerprint.is_some_and(|key| keys.knows(&key));
+        Report { key_trusted, ..report }
     });
     match verified.await {
         Ok(report) => page::page(
@@ -255,6 +256,7 @@ fn verdict(look: &Look, report: &Report) -> Markup {
                 "Schlüssel (SHA-256)",
                 "Key (SHA-256)",
             )) } dd.code { (key) } }
+            @if report.signed_by.iter().any(|by| Some(by.key) != report.key_fingerprint) { (signers(look, &report.signed_by)) }
             @if let Some(stamp) = report.stamps.last() {
                 dt { (look.of_two(
                     "Nachweislich vorhanden vor",
@@ -279,6 +281,17 @@ fn verdict(look: &Look, report: &Report) -> Markup {
         }
         p { a href=(look.to("/evidence")) { (look.of_two("Zurück zu den Beweisen", "Back to evidence")) } }
     }
+}
+
+/// Which key signed which batches, where it was not always the same.
+fn signers(look: &Look, signers: &[SignedBy]) -> Markup {
+    html! { @for by in signers {
+        dt { (look.of_two("Bündel ", "Batches ")) (by.first) "–" (by.last) (look.of_two(
+            ", signiert mit Schlüssel (SHA-256)",
+            ", signed with key (SHA-256)",
+        )) }
+        dd.code { (by.key) }
+    } }
 }
 
 /// `POST /console/evidence/check`.
@@ -315,6 +328,7 @@ pub(super) fn chain(look: &Look, report: &ChainReport) -> Markup {
             dt { (look.of_two("Gelöschte Ereignisse", "Erased events")) } dd { (report.erased) }
             dt { (look.of_two("Noch nicht versiegelt", "Not sealed yet")) } dd { (report.unsealed) }
             dt { (look.of_two("Geprüfte Zeitstempel", "Time stamps verified")) } dd { (report.stamps) }
+            @if report.signed_by.len() > 1 { (signers(look, &report.signed_by)) }
         } }
         @if !report.findings.is_empty() {
             ol.findings { @for it in &report.findings { li {

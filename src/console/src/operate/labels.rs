@@ -171,6 +171,7 @@ pub(crate) fn event(look: &Look, kind: EventKind) -> String {
         EventKind::StoreRestored => ("Datensicherung zurückgespielt", "store restored"),
         EventKind::KeysRewrapped => ("Schlüssel umgeschlüsselt", "keys rewrapped"),
         EventKind::ConfigurationReloaded => ("Konfiguration neu geladen", "configuration reloaded"),
+        EventKind::EvidenceKeyChanged => ("Beweisschlüssel gewechselt", "evidence key changed"),
         EventKind::PayloadErased => ("Inhalt gelöscht", "content erased"),
         EventKind::EventErased => ("Ereignisinhalt gelöscht", "event erased"),
         EventKind::EvidenceExported => ("Beweise exportiert", "evidence exported"),

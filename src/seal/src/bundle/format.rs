@@ -117,8 +117,11 @@ pub struct Manifest {
     /// Payloads whose content, or even whose digests, could not be put in, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub absent: BTreeMap<Uuid, Absence>,
-    /// PEM of the evidence key that signed the batches and this manifest.
+    /// PEM of the evidence key that signed this manifest, and the batches unless one of the older keys did.
     pub public_key: String,
+    /// PEMs of the gateway's evidence keys before that one, which signed older batches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub older_keys: Vec<String>,
     /// Every file except the manifest and its signature.
     pub files: BTreeMap<BundleFile, FileRecord>,
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{BundleFile, Counts};
-use crate::{Digest, timestamp::time_text};
+use crate::{Digest, chain::SignedBy, timestamp::time_text};
 
 /// Findings beyond this number are counted, not kept.
 pub(super) const MAX_FINDINGS: usize = 200;
@@ -25,6 +25,8 @@ pub struct Report {
     pub key_trusted: bool,
     /// SHA-256 of the public key in the bundle (DER), to be compared with what the authority published.
     pub key_fingerprint: Option<Digest>,
+    /// By which keys the batches are signed: the one above, and those before it that the signed manifest names.
+    pub signed_by: Vec<SignedBy>,
     /// The tenant's id.
     pub tenant: Option<String>,
     /// The case's id.
@@ -155,6 +157,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.ok { "whole and unchanged" } else { "NOT whole or changed" })?;
         write!(f, "; {} events, {} payloads", self.counts.events, self.counts.payloads)?;
+        if self.signed_by.iter().any(|by| Some(by.key) != self.key_fingerprint) {
+            self.signed_by.iter().try_for_each(|by| write!(f, "\n  {by}"))?;
+        }
         for stamp in self.stamps.iter().take(STAMPS_SHOWN) {
             write!(f, "\n  {stamp}")?;
         }

@@ -57,6 +57,7 @@ impl<W: Write + Seek> BundleWriter<W> {
                 chain: ChainTip { last_batch: 0, head: Digest::ZERO },
                 absent: BTreeMap::new(),
                 public_key: String::new(),
+                older_keys: Vec::new(),
                 files: BTreeMap::new(),
             },
             last_number: 0,
@@ -154,7 +155,9 @@ impl<W: Write + Seek> BundleWriter<W> {
     pub fn finish(mut self, key: &EvidenceKey) -> Result<W> {
         self.enter(Section::Payloads)?;
         self.close()?;
-        self.manifest.public_key = key.public()?.to_pem()?;
+        let keys = key.keys()?;
+        self.manifest.public_key = keys.current().to_pem()?;
+        self.manifest.older_keys = keys.older_pems()?;
         let bytes = canonical::serialize(&self.manifest)?;
         if bytes.len() as u64 > MAX_MANIFEST {
             return Err(Error::BundleLimit);

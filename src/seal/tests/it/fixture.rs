@@ -60,7 +60,7 @@ pub(crate) fn describe(id: Uuid, content: &[u8]) -> Described {
 }
 
 impl Case {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (large, small) = (describe(LARGE, &large_content()), describe(SMALL, &[7; 70_000]));
         let tenant_events: Vec<_> = (1..=120).map(|number| (number, event(number, &large, &small))).collect();
         let entries: Vec<Entry> = tenant_events

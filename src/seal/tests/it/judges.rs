@@ -7,7 +7,7 @@ use seal::bundle::BundleFile;
 use crate::fixture::{BUNDLE, THE_CASE, bytes_of, entries, verdict};
 
 /// Runs a program that must succeed; returns what it printed.
-fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
+pub(crate) fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
     let output = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{program}: {text} {}", String::from_utf8_lossy(&output.stderr));

@@ -14,6 +14,7 @@ mod hostile;
 mod identities;
 mod jose;
 mod judges;
+mod key_change;
 mod names;
 mod osci;
 mod records;

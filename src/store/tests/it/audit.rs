@@ -48,8 +48,7 @@ impl Chain {
     }
 
     async fn check(&self) -> ChainReport {
-        let public = self.key.public().unwrap();
-        self.bed.store.check_chain(TENANT, &public, Some(&self.authorities)).await.unwrap()
+        self.bed.store.check_chain(TENANT, &self.key.keys().unwrap(), Some(&self.authorities)).await.unwrap()
     }
 
     async fn restore(&self) {
@@ -209,6 +208,29 @@ async fn an_untouched_chain_is_whole() {
         assert_eq!(report.findings, []);
         let ChainReport { batches, events, erased, unsealed, stamps, .. } = report;
         assert_eq!((batches, events, erased, unsealed, stamps), (4, 12, 1, 2, 2));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_over_a_change_of_the_key_is_whole_by_both_and_the_older_batches_are_named_by_the_newer_alone()
+ {
+    on_every_engine(|bed| async move {
+        let chain = Chain::new(bed).await;
+        let newer = EvidenceKey::random().unwrap().after(vec![chain.key.public().unwrap()]);
+        chain.bed.store.seal(TENANT, &newer).await.unwrap();
+        let check = async |keys| chain.bed.store.check_chain(TENANT, &keys, None).await.unwrap();
+        let report = check(newer.keys().unwrap()).await;
+        assert_eq!((report.findings.clone(), report.batches, report.events), (vec![], 5, 14));
+        let [before, after] = [chain.key.public(), newer.public()].map(|key| key.unwrap().fingerprint());
+        let signers: Vec<_> =
+            report.signed_by.iter().map(|by| (by.key, by.batches, by.first, by.last)).collect();
+        assert_eq!(signers, [(before, 4, 1, 4), (after, 1, 5, 5)]);
+        assert!(report.to_string().contains(&before.to_string()), "{report}");
+
+        let report = check(newer.public().unwrap().into()).await;
+        let found: Vec<_> = report.findings.iter().map(|it| (it.code, it.batch)).collect();
+        assert_eq!(found, [1, 2, 3, 4].map(|no| ("evidence.batch-signature", Some(no))));
     })
     .await;
 }

@@ -150,7 +150,7 @@ async fn all_rows_are_found_again_in_a_database_of_either_engine() {
             }
             let payload = store.open_payload(TENANT, payloads[1]).await.unwrap();
             assert_eq!(payload.read_at(0, 200_000).await.unwrap(), vec![7; 200_000]);
-            let report = store.check_chain(TENANT, &signer.public().unwrap(), None).await.unwrap();
+            let report = store.check_chain(TENANT, &signer.keys().unwrap(), None).await.unwrap();
             assert!(report.ok && report.events == 3, "{report}");
             // Numbers go on behind those that were given.
             let mut work = Work::new();

@@ -25,10 +25,10 @@ async fn emit(store: &Store, count: usize) -> Vec<Id> {
 
 /// Checks the whole chain as an auditor would, and returns how many entries it has.
 async fn verify(store: &Store, key: &EvidenceKey) -> u64 {
-    let public = key.public().unwrap();
+    let keys = key.keys().unwrap();
     let mut previous: Option<Batch> = None;
     for signed in store.batches(TENANT, 0, 1_000).await.unwrap() {
-        assert!(signed.is_signed_by(&public));
+        assert!(signed.is_signed_by(&keys));
         let entries = store.chain_entries(TENANT, signed.batch.first, signed.batch.last).await.unwrap();
         assert_eq!(tree(&entries).root(), signed.batch.root);
         let again = Batch::seal(TENANT, previous.as_ref(), &entries, signed.batch.sealed_at_micros).unwrap();

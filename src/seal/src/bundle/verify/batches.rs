@@ -6,7 +6,8 @@ use super::{Verification, stamps::Stamps};
 use crate::{
     Digest,
     bundle::{BundleFile, Place, SignedBatch, archive::EntryReader, lines::Records},
-    chain::Batch,
+    chain::{Batch, Fault, SignedBy},
+    evidence_key::{EvidenceKeys, EvidencePublicKey},
 };
 
 const FILE: BundleFile = BundleFile::Batches;
@@ -82,13 +83,14 @@ impl<'a, R: Read + Seek> BatchWalk<'a, R> {
         let place = Place::line(FILE, line.number);
         match line.record {
             Ok(signed) => {
-                let fault = self.judge(run, previous.as_ref(), &signed);
-                if let Some((code, what)) = fault {
-                    run.report.find(code, place.batch(signed.batch.no), what);
-                }
-                self.sound = fault.is_none();
-                if self.sound {
-                    self.stamps.check(run, &signed.batch);
+                let judged = self.judge(&run.manifest.tenant, run.keys, previous.as_ref(), &signed);
+                self.sound = judged.is_ok();
+                match judged {
+                    Ok(key) => {
+                        SignedBy::count(&mut run.report.signed_by, key, signed.batch.no);
+                        self.stamps.check(run, &signed.batch);
+                    }
+                    Err((code, what)) => run.report.find(code, place.batch(signed.batch.no), what),
                 }
                 self.expected = signed.batch.no.saturating_add(1);
                 self.current = Some(signed.batch);
@@ -102,19 +104,21 @@ impl<'a, R: Read + Seek> BatchWalk<'a, R> {
     }
 }
 
-impl<R: Read + Seek> BatchWalk<'_, R> {
-    /// What is wrong with a batch: code and message.
-    fn judge(
+impl<R> BatchWalk<'_, R> {
+    /// The key that signed a batch, or what is wrong with it.
+    fn judge<'k>(
         &self,
-        run: &Verification<'_, R>,
+        tenant: &str,
+        keys: &'k EvidenceKeys,
         previous: Option<&Batch>,
         signed: &SignedBatch,
-    ) -> Option<(&'static str, &'static str)> {
-        let fault = signed.fault(&run.manifest.tenant, run.key, self.expected);
+    ) -> Result<&'k EvidencePublicKey, Fault> {
+        let key = signed.signer(tenant, keys, self.expected)?;
         // Where the line before was unreadable, that is named already.
-        fault.or_else(|| match previous {
+        let fault = match previous {
             None if self.expected > 1 => None,
             previous => signed.batch.break_after(previous, self.sound),
-        })
+        };
+        fault.map_or(Ok(key), Err)
     }
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Sha256Writer,
-    evidence_key::{EvidencePublicKey, Signature},
+    evidence_key::{EvidenceKeys, EvidencePublicKey, Signature},
     timestamp::Authorities,
 };
 
@@ -65,8 +65,8 @@ pub fn verify_with(bundle: impl Read + Seek, trust: Trust<'_>, mut progress: imp
     let mut report = Report::default();
     match Archive::open(bundle) {
         Ok(archive) => {
-            if let Some((manifest, key)) = read_manifest(&archive, trust.key, &mut report) {
-                let mut run = Verification::new(&archive, &manifest, &key, &mut report, &mut progress);
+            if let Some((manifest, keys)) = read_manifest(&archive, trust.key, &mut report) {
+                let mut run = Verification::new(&archive, &manifest, &keys, &mut report, &mut progress);
                 run.trust = trust;
                 run.run();
             }
@@ -83,7 +83,8 @@ pub fn verify_with(bundle: impl Read + Seek, trust: Trust<'_>, mut progress: imp
 struct Verification<'a, R> {
     archive: &'a Archive<R>,
     manifest: &'a Manifest,
-    key: &'a EvidencePublicKey,
+    /// Those that the manifest names.
+    keys: &'a EvidenceKeys,
     trust: Trust<'a>,
     report: &'a mut Report,
     /// Files whose bytes are not the ones that the manifest lists.
@@ -96,7 +97,7 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
     fn new(
         archive: &'a Archive<R>,
         manifest: &'a Manifest,
-        key: &'a EvidencePublicKey,
+        keys: &'a EvidenceKeys,
         report: &'a mut Report,
         progress: &'a mut dyn FnMut(Progress),
     ) -> Self {
@@ -114,7 +115,7 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
         Self {
             archive,
             manifest,
-            key,
+            keys,
             trust: Trust::default(),
             report,
             changed: BTreeSet::new(),
@@ -258,19 +259,20 @@ fn read_manifest<R: Read + Seek>(
     archive: &Archive<R>,
     trusted: Option<&EvidencePublicKey>,
     report: &mut Report,
-) -> Option<(Manifest, EvidencePublicKey)> {
+) -> Option<(Manifest, EvidenceKeys)> {
     let invalid = "evidence.manifest-invalid";
     let bytes = read_small(archive, BundleFile::Manifest, MAX_MANIFEST, invalid, report)?;
     let parsed = serde_json::from_slice::<Manifest>(&bytes).ok().filter(is_complete);
     let keyed = parsed.and_then(|manifest| {
-        let key = EvidencePublicKey::from_pem(&manifest.public_key).ok()?;
-        Some((manifest, key))
+        let keys = EvidenceKeys::from_pems(&manifest.public_key, &manifest.older_keys).ok()?;
+        Some((manifest, keys))
     });
-    let Some((manifest, key)) = keyed else {
+    let Some((manifest, keys)) = keyed else {
         let what = "this is no manifest of version 1";
         report.find(invalid, Place::file(BundleFile::Manifest), what);
         return None;
     };
+    let key = keys.current();
     let signature = read_small(archive, BundleFile::Signature, MAX_SIGNATURE, invalid, report)?;
     if !key.verifies(&bytes, &Signature(signature)) {
         let what = "the signature does not belong to the manifest";
@@ -287,7 +289,7 @@ fn read_manifest<R: Read + Seek>(
     report.tenant = Some(manifest.tenant.clone());
     report.case_id = Some(manifest.case_id);
     report.created_at_micros = Some(manifest.created_at_micros);
-    Some((manifest, key))
+    Some((manifest, keys))
 }
 
 fn is_complete(manifest: &Manifest) -> bool {
