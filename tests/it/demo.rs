@@ -8,7 +8,7 @@ use serde_json::Value;
 #[test]
 fn the_handover_goes_by_osci_transport_as_well() {
     let output = Command::new(env!("CARGO_BIN_EXE_amtsbote"))
-        .args(["demo", "--osci", "--json", "--big-mb", "5", "--samples", "none"])
+        .args(["demo", "--osci", "--json", "--big-mb", "5"])
         .output()
         .unwrap();
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();

@@ -67,13 +67,13 @@ impl Broker {
         let subjects = self.subjects(&scope.tenant, &tasks).await?;
         let mut waiting = vec![];
         for task in tasks {
-            let about = self.about(caller, &subjects, &task).await?;
+            let about = self.about_task(caller, &subjects, &task).await?;
             waiting.push(Waiting { about, undecided: subjects.undecided(&task), task });
         }
         Ok(Desk { counts, waiting })
     }
 
-    async fn about(&self, caller: &Caller, subjects: &Subjects, task: &Task) -> Result<About, Error> {
+    async fn about_task(&self, caller: &Caller, subjects: &Subjects, task: &Task) -> Result<About, Error> {
         let covers = |action, meta: (&str, &str, Option<&str>)| {
             caller.may(action).is_ok_and(|scope| scope.covers(meta.0, meta.1, meta.2))
         };

@@ -47,9 +47,9 @@ pub struct Options {
     /// Size of the large document, in MB
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=2_000))]
     big_mb: u32,
-    /// Folder of real xdomea samples, each of which is sent as well
-    #[arg(long, default_value = "../shared/samples/xoev/xdomea")]
-    samples: PathBuf,
+    /// Folder of xdomea messages of other programs, each of which is sent as well
+    #[arg(long, overrides_with = "samples")]
+    samples: Option<PathBuf>,
 }
 
 /// Tells the whole story; with `json` as one object at the end. Success only if every step was verified.
@@ -101,7 +101,9 @@ async fn tell(options: &Options, story: &mut Story) -> Result<(), Error> {
 
     proof::hide_from_stranger(&scene, &application, &exchange, story).await?;
     proof::prove(&scene, &application, story).await?;
-    proof::send_samples(&scene, &options.samples, story).await?;
+    if let Some(folder) = &options.samples {
+        proof::send_samples(&scene, folder, story).await?;
+    }
     proof::judge_houses(&scene, story).await?;
     scene::finish(scene, options.keep, story).await
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use conformance::simulate::Error;
@@ -112,7 +112,7 @@ async fn around_the_county() -> Vec<Round> {
 
 /// Both gateways, and an application with its documents.
 async fn set_up() -> Result<(Scene, Application), Error> {
-    let options = Options { keep: false, osci: false, big_mb: 1, samples: PathBuf::new() };
+    let options = Options { keep: false, osci: false, big_mb: 1, samples: None };
     let scene = scene::set_up(&options, &mut quiet()).await?;
     let application = intake::hand_in(&scene, &options, &mut quiet()).await?;
     intake::assign_reference(&scene, &application, &mut quiet()).await?;

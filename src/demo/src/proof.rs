@@ -110,10 +110,10 @@ pub(crate) async fn judge_houses(scene: &Scene, story: &mut Story) -> Result<(),
     Ok(())
 }
 
-/// Every real sample, where there are any.
+/// Every message of a folder.
 pub(crate) async fn send_samples(scene: &Scene, folder: &Path, story: &mut Story) -> Result<(), Error> {
     if !folder.is_dir() {
-        story.note(&format!("Keine echten Beispiele unter {}: dieser Schritt entfällt", folder.display()));
+        story.note(&format!("Keine Beispiele unter {}: dieser Schritt entfällt", folder.display()));
         return Ok(());
     }
     let step = story.step("Echte xdomea-Beispiele gehen auf demselben Weg ein", "Dateien anderer Programme");

@@ -4,7 +4,7 @@
 //! | module | binds |
 //! |---|---|
 //! | [`osci`] | OSCI-Transport 1.2: the intermediary, and the gateway as sender and recipient |
-//! | [`xta`] | XTA 2, version 3: accounts of those who call, and their message boxes |
+//! | [`xta`] | XTA 2, versions 3 and 5.1.1: accounts of those who call, and their message boxes |
 //! | [`dvdv`] | the German directory of public offices |
 //! | `door` | what both need of HTTP: bodies in, answers out, both as streams |
 //! | `feed` | the body of a request of ours, as a stream |
