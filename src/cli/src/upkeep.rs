@@ -55,7 +55,7 @@ pub enum BackupCommand {
 pub struct Restore {
     /// The backup.
     pub path: PathBuf,
-    /// The public key that the gateway is known by (PEM), if it is another than that of the configuration.
+    /// The public key that the gateway is known by (PEM), if the configuration has it neither as current nor as older one.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// A later backup of the same gateway: what is erased in it is erased here, too.

@@ -78,10 +78,10 @@ async fn a_desk_counts_all_that_lies_on_it_and_shows_one_pile_page_by_page() {
         // What is due stands before what never is, and both pages together have each once.
         let first = gateway.broker.desk(&clerk, &all, None, (0, 5)).await.unwrap().waiting;
         let second = gateway.broker.desk(&clerk, &all, None, (5, 5)).await.unwrap().waiting;
-        assert!(
-            first[..3].is_sorted_by_key(|task| task.due) && first[..3].iter().all(|task| task.due.is_some())
-        );
-        let ids: BTreeSet<Id> = first.iter().chain(&second).map(|task| task.meta.id).collect();
+        let due: Vec<Option<Timestamp>> = first.iter().map(|it| it.task.due).collect();
+        assert!(due[..3].is_sorted() && due[..3].iter().all(Option::is_some) && due[3..] == [None, None]);
+        assert!(first.iter().all(|it| matches!(&it.about, About::Record(about) if about.meta().id == case)));
+        let ids: BTreeSet<Id> = first.iter().chain(&second).map(|it| it.task.meta.id).collect();
         assert_eq!((first.len(), second.len(), ids.len()), (5, 4, 9));
     })
     .await;

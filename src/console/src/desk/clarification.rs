@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use model::clarification::{Act, Attempt, Clarification, Side, leading};
 use model::message::{Direction, Finding};
 use model::rights::Action;
-use model::{Authority, Message};
+use model::{Authority, Id, Message};
 
 use super::document::download;
 use super::parts::{all_units, answer, help, just_done, moment, size, unit_name};

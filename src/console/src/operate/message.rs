@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{labels, messages, show};
 use crate::Console;
 use crate::asked::{Asked, PathId};
+use crate::asking::{self, Reason};
 use crate::message_acts::{self, Offer};
 use crate::page::{self, Look};
 use crate::visit::Visit;

@@ -107,22 +107,8 @@ async fn a_call_moves_on_until_it_is_over() {
 }
 
 fn call_back(of: &Meta, due: Option<Timestamp>) -> Task {
-    Task {
-        meta: Meta { id: ids::new_id(), ..of.clone() },
-        case_id: Some(of.id),
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: "Rückruf".into(),
-        kind: "call-back".into(),
-        requested_by: None,
-        assignee: None,
-        due,
-        overdue: None,
-        status: model::activity::TaskStatus::Open,
-        result: None,
-    }
+    let meta = Meta { id: ids::new_id(), ..of.clone() };
+    Task { case_id: Some(of.id), due, ..Task::new(meta, "call-back", "Rückruf") }
 }
 
 async fn case_of(bed: &Bed, id: model::Id) -> Case {
