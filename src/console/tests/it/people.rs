@@ -342,13 +342,13 @@ async fn a_second_factor_is_set_up_by_a_picture_and_asked_for_after_the_password
     house.send("", "/console/sign-in/code", &[("code", "123456")]).await.is(422);
 }
 
-/// The page of an approval that an answer led to, in German.
-async fn approval_page(bed: &Bed, visitor: &str, answer: &Answer) -> String {
+/// The page of an approval that an answer led to.
+async fn approval_page(bed: &Bed, (visitor, language): (&str, &str), answer: &Answer) -> String {
     let page = text(answer);
     let location = answer.header("location");
     let (_, rest) = if location.is_empty() { &page } else { location }.split_once("/approvals/").unwrap();
     let id = rest.get(..36).unwrap();
-    text(&bed.see(visitor, &format!("/approvals/{id}?lang=de")).await.is(200))
+    text(&bed.see(visitor, &format!("/approvals/{id}?lang={language}")).await.is(200))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -363,7 +363,7 @@ async fn an_approval_of_an_account_says_in_words_who_gets_what() {
     let reason = ("reason", "Vertretung in der Kasse");
     let added = bed.send("admin", "/users/new", &[user.as_slice(), &[reason]].concat()).await.is(200);
     for visitor in ["admin-2", "auditor"] {
-        let page = approval_page(&bed, visitor, &added).await;
+        let page = approval_page(&bed, (visitor, "de"), &added).await;
         for said in [
             "Max Muster",
             "Vertretung in der Kasse",
@@ -378,6 +378,10 @@ async fn an_approval_of_an_account_says_in_words_who_gets_what() {
         assert!(!page.contains("&quot;do&quot;"), "{visitor}: {page}");
         assert_eq!(page.contains("/agree"), visitor == "admin-2");
     }
+    let english = approval_page(&bed, ("auditor", "en"), &added).await;
+    for said in ["Cash office", "keep the cash books", "unchanged", "none", "When it was asked for"] {
+        assert!(english.contains(said), "{said}: {english}");
+    }
     let token = [
         ("name", "Bauportal"),
         ("role", "system"),
@@ -388,7 +392,7 @@ async fn an_approval_of_an_account_says_in_words_who_gets_what() {
     ];
     let made = bed.send("admin", "/tokens/new", &token).await.is(200);
     assert!(text(&made).contains("amt_"));
-    let page = approval_page(&bed, "admin-2", &made).await;
+    let page = approval_page(&bed, ("admin-2", "de"), &made).await;
     for said in ["Bauportal", "Fachverfahren", "Nachrichten einliefern", "63", "Gilt bis", "2031"] {
         assert!(page.contains(said), "{said}: {page}");
     }
@@ -418,7 +422,7 @@ async fn an_approval_of_a_partner_says_which_settings_change_and_no_secret() {
         serde_json::json!({ "mostBytes": 5_000_000, "address": "https://alt.example/", "stays": "same" });
     let asked = send("/partners/new", &fields(first, "")).await;
     assert!(asked.header("location").contains("done=asked"));
-    let page = approval_page(&bed, "admin-2", &asked).await;
+    let page = approval_page(&bed, ("admin-2", "de"), &asked).await;
     assert!(
         page.contains("bab:05978000") && page.contains("5,0 MB") && !page.contains("&quot;do&quot;"),
         "{page}"
@@ -430,7 +434,7 @@ async fn an_approval_of_a_partner_says_which_settings_change_and_no_secret() {
         "clientSecret": "geheim-4711",
     });
     let asked = send("/partners/unna", &fields(second, "1")).await;
-    let page = approval_page(&bed, "auditor", &asked).await;
+    let page = approval_page(&bed, ("auditor", "de"), &asked).await;
     let fingerprint = "4a8ac12c07d2da3e53590e8ff795282f3b0bbcd6ad1688299ef42768e3bed331";
     for said in [
         "https://alt.example/",
