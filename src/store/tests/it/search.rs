@@ -29,7 +29,7 @@ fn messages() -> Vec<Message> {
             direction: if bit(0) { Direction::In } else { Direction::Out },
             door: if bit(1) { Door::Rest } else { Door::Xta },
             partner: two(2, "bab:05978000", "bab:05978001"),
-            identity: (number % 7 > 0).then_some(identity),
+            identity: (!number.is_multiple_of(7)).then_some(identity),
             unit: two(6, "63", "50"),
             public_service: Some(two(5, "baugenehmigung", "melderegister")),
             authority: two(7, "bab:05974000", "bab:05974001").parse().unwrap(),
@@ -65,7 +65,7 @@ fn filters(some: &Message) -> Vec<MessageFilter> {
             door: bit(4).then_some(Door::Xta),
             standard: bit(5).then(|| "xbau".to_owned()),
             authority: bit(6).then(|| authority.clone()),
-            newest: number % 3 == 0,
+            newest: number.is_multiple_of(3),
             ..MessageFilter::default()
         }
     };
