@@ -58,12 +58,12 @@ async fn a_house_with_four_eyes_forwards_a_message_by_two() {
     let message = parked(&bed, "<a/>").await;
     let path = format!("/clarifications/{message}");
     let page = is_theirs_alone(&bed, &path).await;
-    assert!(page.contains("liest ihn als Begründung"), "{page}");
+    assert!(page.contains("Begründung für die zweite Person"), "{page}");
     let (forward, once) = (format!("{path}/forward"), value_of(&page, "once"));
     let to = ("to", "bab:05974028");
     bed.send("clerk", &forward, &[to]).await.is(409);
-    bed.send("clerk-waste", &forward, &[to, ("note", "nicht zuständig")]).await.is(404);
-    let asked = [to, ("note", "nicht zuständig"), ("once", &*once)];
+    bed.send("clerk-waste", &forward, &[to, ("reason", "nicht zuständig")]).await.is(404);
+    let asked = [to, ("reason", "nicht zuständig"), ("once", &*once)];
     let first = led(&bed.send("clerk", &forward, &asked).await).to_owned();
     assert_eq!(led(&bed.send("clerk", &forward, &asked).await), first, "pressed twice, asked once");
     let approval = first.strip_prefix("/console").unwrap().split('?').next().unwrap();
@@ -82,11 +82,11 @@ async fn a_house_with_four_eyes_forwards_a_message_by_two() {
     let other = format!("/messages/{}", parked(&bed, "<b/>").await);
     let page = text(&bed.see("operator", &other).await.is(200));
     let (forward, once) = (format!("{other}/forward"), value_of(&page, "once"));
-    let asked = [to, ("note", "nicht zuständig"), ("once", &*once)];
+    let asked = [to, ("reason", "nicht zuständig"), ("once", &*once)];
     let first = led(&bed.send("operator", &forward, &asked).await).to_owned();
     assert!(first.contains("/approvals/"), "{first}");
     assert_eq!(led(&bed.send("operator", &forward, &asked).await), first, "operators ask once, too");
-    let elsewhere = [("to", "bab:05978000"), ("note", "nicht zuständig"), ("once", &*once)];
+    let elsewhere = [("to", "bab:05978000"), ("reason", "nicht zuständig"), ("once", &*once)];
     bed.send("operator", &forward, &elsewhere).await.is(409);
 }
 
