@@ -93,10 +93,10 @@ pub(super) fn name(look: &Look, message: &Message) -> String {
 
 fn why(look: &Look, found: &Clarification) -> Markup {
     let finding = found.message.report.as_ref().and_then(leading).filter(|it| it.rule == found.rule);
-    let sentence = |wanted: fn(&model::catalog::Sentence) -> &String| {
-        let text = model::catalog::sentence(&found.rule).map(wanted)?;
-        Some(finding.map_or_else(|| text.clone(), |it| it.filled(text)))
-    };
+    let sentence = model::catalog::sentence(&found.rule).map(|it| {
+        let text = look.of_two(&it.de, &it.en);
+        finding.map_or_else(|| text.to_owned(), |finding| finding.filled(text))
+    });
     let side = match found.side {
         Side::Sender => ("die absendende Stelle", "the sender"),
         Side::Recipient => ("die empfangende Stelle", "the recipient"),
@@ -105,8 +105,7 @@ fn why(look: &Look, found: &Clarification) -> Markup {
     html! {
         section.card {
             h2 { (look.of_two("Warum wartet die Nachricht?", "Why does the message wait?")) }
-            @if let Some(text) = sentence(|it| &it.de) { p lang="de" { (text) } }
-            @if let Some(text) = sentence(|it| &it.en) { p.hint lang="en" { (text) } }
+            @if let Some(text) = sentence { p { (text) } }
             dl {
                 dt { (look.of_two("Regel", "Rule")) } dd.code { (found.rule) }
                 @if let Some(finding) = finding { dt { (look.of_two("Stelle", "Place")) } dd { (place(look, finding)) } }

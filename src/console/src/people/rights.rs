@@ -74,7 +74,13 @@ impl Rights {
                     @let (id, name) = (format!("role-{}", said::name_of(role)), said::name_of(role));
                     div.choice {
                         input type="checkbox" id=(id) name="role" value=(name) checked[self.roles.contains(&role)];
-                        label for=(id) { strong { (said::role(look, role)) } " – " (said::allows(look, role)) }
+                        div {
+                            label for=(id) { strong { (said::role(look, role)) } }
+                            details.allows {
+                                summary { (look.of_two("Was das erlaubt", "What it allows")) span.unseen { ": " (said::role(look, role)) } }
+                                (said::allows(look, role))
+                            }
+                        }
                     }
                 }
             }
