@@ -79,13 +79,18 @@ pub(crate) fn certificates<'a>(
     Ok(ends)
 }
 
-/// Certificates that are too weak, of all that the configuration names.
+/// Certificates that are too weak, of all that the configuration names. Whatever cannot be read stops whoever needs it, but no command that
+/// does without.
 ///
 /// # Errors
-/// If one cannot be read.
+/// If one is damaged.
 pub(crate) fn weak_certificates(config: &Config) -> Result<Vec<WeakCertificate>, Error> {
+    let named = config.named_certificates().unwrap_or_else(|error| {
+        tracing::warn!(code = error.code(), "nobody looks for weak certificates: not all can be read");
+        vec![]
+    });
     let mut weak = vec![];
-    for it in config.named_certificates()? {
+    for it in named {
         weak.extend(WeakCertificate::of(it.tenant.as_deref(), &it.name, &it.certificate)?);
     }
     Ok(weak)

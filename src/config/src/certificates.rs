@@ -58,15 +58,15 @@ impl Config {
     pub fn named_certificates(&self) -> Result<Vec<NamedCertificate>, Error> {
         let mut found = Found::default();
         if let Some(identity) = self.tls_identity()? {
-            found.own(None, "tls.identity", &identity);
+            found.own(None, "tls identity", &identity);
         }
         self.of_intermediary(&mut found)?;
         self.of_xta(&mut found)?;
         self.of_osci_parties(&mut found)?;
         self.of_xta_parties(&mut found)?;
         if let Some(dvdv) = self.dvdv_settings()? {
-            found.own(None, "dvdv.identity", &dvdv.identity);
-            found.add(None, "dvdv.trust", dvdv.trust.iter().flatten());
+            found.own(None, "dvdv identity", &dvdv.identity);
+            found.add(None, "dvdv trust", dvdv.trust.iter().flatten());
         }
         for (index, provider) in self.payment_providers.iter().enumerate() {
             if let Some((identity, trust)) = self.payment_identity(index)? {
@@ -87,21 +87,21 @@ impl Config {
 
     fn of_intermediary(&self, found: &mut Found) -> Result<(), Error> {
         let Some(keys) = self.osci_keys()? else { return Ok(()) };
-        keys.cipher.iter().for_each(|identity| found.own(None, "osci.cipher", identity));
-        found.own(None, "osci.signer", &keys.signer);
-        found.trusted("osci.trust", &keys.judging);
+        keys.cipher.iter().for_each(|identity| found.own(None, "osci cipher", identity));
+        found.own(None, "osci signer", &keys.signer);
+        found.trusted("osci trust", &keys.judging);
         for (certificate, tenant, authority) in &keys.mailboxes {
             found.add(Some(tenant), &format!("{authority} osci"), [certificate]);
         }
-        found.add(None, "osci.recipient_signers", keys.recipient_signers.values().flatten());
+        found.add(None, "osci recipient_signers", keys.recipient_signers.values().flatten());
         Ok(())
     }
 
     fn of_xta(&self, found: &mut Found) -> Result<(), Error> {
         let Some(settings) = self.xta_settings()? else { return Ok(()) };
-        found.trusted("xta.trust", &settings.judging);
+        found.trusted("xta trust", &settings.judging);
         for account in &settings.accounts {
-            found.add(Some(&account.tenant), &format!("xta.account {}", account.id), &account.certificates);
+            found.add(Some(&account.tenant), &format!("xta account {}", account.id), &account.certificates);
         }
         Ok(())
     }
@@ -133,10 +133,10 @@ impl Config {
             );
         }
         if let Some((_, intermediaries)) = &parties.recipient {
-            found.add(None, "osci_recipient.intermediaries", intermediaries);
+            found.add(None, "osci_recipient intermediaries", intermediaries);
         }
         if let Some(judging) = &parties.judging {
-            let name = if self.osci_trust.is_some() { "osci_trust.trust" } else { "osci.trust" };
+            let name = if self.osci_trust.is_some() { "osci_trust trust" } else { "osci trust" };
             found.trusted(name, judging);
         }
         Ok(())

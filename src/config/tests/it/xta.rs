@@ -328,6 +328,6 @@ fn all_certificates_that_are_named_are_found_with_their_place() {
     let places: Vec<_> = named.iter().map(|it| (it.name.as_str(), it.tenant.as_deref())).collect();
     assert_eq!(
         places,
-        [("tls.identity", None), ("xta.trust", None), ("xta.account land-bab", Some("musterkreis"))]
+        [("tls identity", None), ("xta trust", None), ("xta account land-bab", Some("musterkreis"))]
     );
 }
