@@ -77,7 +77,7 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
     let ending = look.of_two("Zertifikate laufen ab", "Certificates about to end");
     let deliveries = look.of_two("Adapter: zurückgestellt", "Adapters: parked");
     Ok(html! {
-        ul.tiles.five {
+        ul.tiles {
             (Tile::new(look.of_two("Klärungsfälle", "Need clarification"), counted(parked), "/messages?state=parked")
                 .bad(parked > 0).with(oldest.map(|at| show::ago(look, now, at))).shown(look))
             @if partners {
