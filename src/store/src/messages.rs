@@ -70,6 +70,13 @@ const MOST_WAYS: usize = 32;
 
 const SELECT: &str = "SELECT body, received_at, id FROM message WHERE ";
 
+/// The kind of a message, by which the index `message_kind` goes: direction, door, standard and type.
+const KIND: &str = "(direction || '|' || COALESCE(door, '') || '|' || COALESCE(standard, '') || '|' || COALESCE(message_type, ''))";
+/// Kinds that are told apart.
+const MOST_KINDS: usize = 200;
+/// Kinds that are looked through one after the other.
+const FEW_KINDS: usize = 8;
+
 impl Store {
     /// One message.
     ///
@@ -90,10 +97,41 @@ impl Store {
         filter: &MessageFilter,
         page: &Page,
     ) -> Result<Listed<Message>, Error> {
-        let select = found_ids(Select::new(SELECT).sql("id IN ("), scope, filter, page);
+        let kinds = self.kinds(&scope.tenant, filter).await?;
+        if kinds.as_ref().is_some_and(Vec::is_empty) {
+            return page.listed(std::iter::empty());
+        }
+        let ways = ways(scope, filter, kinds.as_deref().unwrap_or_default());
+        let select = found_ids(Select::new(SELECT).sql("id IN ("), scope, filter, (ways, page));
         let select = select.sql(if filter.newest { ") ORDER BY id DESC" } else { ") ORDER BY id" });
         let rows = self.db().read(select).await?;
         page.listed(rows.iter().map(|row| Ok((row.id(2)?, message(row)?))))
+    }
+
+    /// The kinds of a tenant's messages that a filter lets through: what there is no message of is not looked for among a million. Each is
+    /// one look into the index. `None` if the filter asks for none, or if there are too many.
+    async fn kinds(&self, tenant: &str, filter: &MessageFilter) -> Result<Option<Vec<String>>, Error> {
+        let MessageFilter { direction, door, standard, message_type, .. } = filter;
+        let asks = direction.is_some() || door.is_some() || standard.is_some() || message_type.is_some();
+        if !asks || filter.exchange.is_some() || filter.process_id.is_some() {
+            return Ok(None);
+        }
+        let select = Select::new("WITH RECURSIVE kind (it) AS (SELECT (SELECT ").sql(KIND);
+        let select = select.sql(" FROM message WHERE tenant = ").bind(tenant).sql(" ORDER BY ").sql(KIND);
+        let select = select.sql(" LIMIT 1) UNION ALL SELECT (SELECT ").sql(KIND);
+        let select = select.sql(" FROM message WHERE tenant = ").bind(tenant).sql(" AND ").sql(KIND);
+        let select = select
+            .sql(" > kind.it ORDER BY ")
+            .sql(KIND)
+            .sql(" LIMIT 1) FROM kind WHERE kind.it IS NOT NULL) ");
+        let select = select.sql("SELECT it FROM kind WHERE it IS NOT NULL LIMIT ").bind(MOST_KINDS as u64);
+        let rows = self.db().read(select).await?;
+        if rows.len() == MOST_KINDS {
+            return Ok(None);
+        }
+        let mut kinds = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<String>, Error>>()?;
+        kinds.retain(|kind| is_of_kind(filter, kind));
+        Ok(Some(kinds))
     }
 
     /// The newest messages that have to do with what is sought.
@@ -175,6 +213,18 @@ fn sought_ids(tenant: &str, sought: &Sought) -> Select {
     select.sql(") AS found ORDER BY id DESC LIMIT ").bind(MOST_SOUGHT)
 }
 
+/// Whether a filter lets a kind through.
+fn is_of_kind(filter: &MessageFilter, kind: &str) -> bool {
+    let wanted = [
+        filter.direction.map(direction),
+        filter.door.map(door_name),
+        filter.standard.as_deref(),
+        filter.message_type.as_deref(),
+    ];
+    let parts = kind.splitn(wanted.len(), '|');
+    parts.zip(wanted).all(|(part, wanted)| wanted.is_none_or(|wanted| wanted == part))
+}
+
 /// Every state, the ones in which few messages are first.
 const STATES: [MessageState; 8] = [
     MessageState::Parked,
@@ -188,36 +238,40 @@ const STATES: [MessageState; 8] = [
 ];
 
 /// The ids of a page of what passes a filter, in the order of ids. Each way is walked by one index until the page is full.
-fn found_ids(select: Select, scope: &Scope, filter: &MessageFilter, page: &Page) -> Select {
+fn found_ids(
+    select: Select,
+    scope: &Scope,
+    filter: &MessageFilter,
+    (ways, page): (Vec<(&'static str, Value)>, &Page),
+) -> Select {
     let (behind, order) = match filter.newest {
         true => ("id <", " ORDER BY id DESC LIMIT "),
         false => ("id >", " ORDER BY id LIMIT "),
     };
-    let ways = ways(scope, filter);
     let mut select = select.sql("SELECT id FROM (");
     for (at, (led_by, value)) in ways.into_iter().enumerate() {
         select = select
             .sql(if at == 0 { "" } else { " UNION ALL " })
             .sql("SELECT id FROM (SELECT id FROM message WHERE ");
-        select = passes(select, scope, filter).and(led_by, value);
+        select = passes(select, scope, filter, led_by).sql(" AND ").sql(led_by).sql(" = ").bind(value);
         select = page.apply(select, behind, order).sql(") AS way");
     }
     select.sql(") AS found").sql(order).bind(page.size() as u64 + 1)
 }
 
-/// What leads to what is looked for. One thing alone is looked up by an index of its own, if it has one: nothing that is not looked for lies
-/// there. Several together are looked for within `message_sought`, one state after the other: it has all that a message is looked for by, so a
-/// million messages are passed without one of them being read.
-fn ways(scope: &Scope, filter: &MessageFilter) -> Vec<(&'static str, Value)> {
+/// What leads to what is looked for. One thing alone is looked up by an index of its own, if it has one, and so are few kinds: nothing that
+/// is not looked for lies there. Several things together are looked for within `message_sought`, one state after the other: it has all that
+/// a message is looked for by, so a million messages are passed without one of them being read.
+fn ways(scope: &Scope, filter: &MessageFilter, kinds: &[String]) -> Vec<(&'static str, Value)> {
     if let Some(exchange) = filter.exchange {
-        return vec![("exchange =", exchange.into())];
+        return vec![("exchange", exchange.into())];
     }
     if let Some(process) = filter.process_id {
-        return vec![("process_id =", process.into())];
+        return vec![("process_id", process.into())];
     }
     let state = filter.rule.as_ref().map_or(filter.state, |_| Some(MessageState::Parked));
-    let partner = filter.partner.as_deref().map(|it| ("partner =", it.into()));
-    let message_type = filter.message_type.as_deref().map(|it| ("message_type =", it.into()));
+    let partner = filter.partner.as_deref().map(|it| ("partner", it.into()));
+    let message_type = filter.message_type.as_deref().map(|it| ("message_type", it.into()));
     let others = [
         state.is_some(),
         filter.direction.is_some(),
@@ -230,22 +284,30 @@ fn ways(scope: &Scope, filter: &MessageFilter) -> Vec<(&'static str, Value)> {
         _ => None,
     };
     let is_whole = scope.units == Within::All && scope.services == Within::All;
+    let is_kind_all = state.is_none() && partner.is_none() && filter.authority.is_none();
+    if is_whole && is_kind_all && (1..=FEW_KINDS).contains(&kinds.len()) {
+        return kinds.iter().map(|it| (KIND, it.as_str().into())).collect();
+    }
     match (partner, message_type, units) {
+        // Its index has all the rest, too; only a state in which few are leads to less.
+        (Some(partner), _, _) if !state.is_some_and(is_of_few) => return vec![partner],
         _ if others.contains(&true) => {}
-        (Some(partner), None, _) if is_whole => return vec![partner],
         (None, Some(message_type), _) if is_whole => return vec![message_type],
-        (None, None, Some(units)) => return units.iter().map(|it| ("unit =", it.as_str().into())).collect(),
+        (None, None, Some(units)) => return units.iter().map(|it| ("unit", it.as_str().into())).collect(),
         _ => {}
     }
     let states = STATES.iter().filter(|it| state.is_none_or(|state| state == **it));
-    states.map(|it| ("state =", it.name().into())).collect()
+    states.map(|it| ("state", it.name().into())).collect()
+}
+
+/// Whether few messages are in a state: none stays there.
+fn is_of_few(state: MessageState) -> bool {
+    !matches!(state, MessageState::Confirmed | MessageState::Returned | MessageState::Delivered)
 }
 
 /// What passes. Within an expression a column is not looked up by its index, so what has one leads only where [`ways`] says so.
-fn passes(select: Select, scope: &Scope, filter: &MessageFilter) -> Select {
-    // Elsewhere it leads.
-    let by_number = filter.exchange.is_some() || filter.process_id.is_some();
-    let state = filter.state.filter(|_| by_number).map(MessageState::name);
+fn passes(select: Select, scope: &Scope, filter: &MessageFilter, led_by: &str) -> Select {
+    let state = filter.state.filter(|_| led_by != "state").map(MessageState::name);
     let select = select
         .within(scope, Table::MessageLedByOthers)
         .and_if("door =", filter.door.map(door_name))

@@ -5,6 +5,13 @@
 -- A state is walked in the order of ids; a change of state moves one entry, as it did before.
 CREATE INDEX message_sought ON message
     (state, tenant, id, door, direction, message_type, standard, partner, authority, unit, public_service);
+-- The same for a partner, of whom there is only a part.
+DROP INDEX message_partner;
+CREATE INDEX message_partner ON message
+    (tenant, partner, id, state, door, direction, message_type, standard, authority, unit, public_service);
+-- Which kinds there are, and what is of a rare one.
+CREATE INDEX message_kind ON message
+    (tenant, (direction || '|' || COALESCE(door, '') || '|' || COALESCE(standard, '') || '|' || COALESCE(message_type, '')), id);
 DROP INDEX message_state;
 DROP INDEX message_listed;
 DROP INDEX message_direction;
