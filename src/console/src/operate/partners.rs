@@ -114,7 +114,7 @@ pub(super) async fn list(
     let manages = visit.caller.may(Action::ManagePartners).is_ok();
     page::page(
         &look,
-        "Partner",
+        look.of_two("Partner", "Partners"),
         &html! {
             (page::help(&look, &html! { p { (look.of_two(
                 "Behörden und Systeme außerhalb dieses Hauses. Was hier angelegt ist, ändern Sie hier; was in der Konfigurationsdatei steht, \
