@@ -173,14 +173,18 @@ impl Table {
                 self.things.ids.iter().find(|(_, id)| String::from_utf8_lossy(&answer.body).contains(id));
             return shown.and_then(|(kind, _)| told(&format!("shows one of the {kind} of others")));
         }
-        // A partner that is put comes into being in one's own tenant.
-        if belongs_to_tenant && route.method == "PUT" {
-            return if answer.status == 201 { None } else { told("is not one's own") };
-        }
         let random = Id::now_v7().to_string();
         let nothing = self.gateway.call(&who.token, plausible(route, &random)).await;
         let same = seen(&nothing, &random) == seen(&answer, &id);
         if same && answer.status == 404 { None } else { told("is not as if there were nothing") }
+    }
+
+    /// A partner that is put comes into being in one's own tenant, although another one has one of that name; says what is wrong.
+    async fn put_for_oneself(&self, who: &Who, route: &Route) -> Option<String> {
+        let id = id_of(route, &self.things).unwrap_or_default();
+        let answer = self.gateway.call(&who.token, plausible(route, &id)).await;
+        let cell = format!("{:?} of {}: {} {}", who.role, who.place, route.method, route.path);
+        (answer.status != 201).then(|| format!("{cell}: is not one's own: {}", answer.status))
     }
 
     /// One cell in which somebody does what his role allows with what is his own.
@@ -200,6 +204,11 @@ impl Table {
         let body = String::from_utf8_lossy(&answer.body);
         wrong.then(|| format!("{:?}: {} {}: {} {body}", who.role, route.method, route.path, answer.status))
     }
+}
+
+/// Whether it makes a partner of the name in its path, or changes it.
+fn puts_partner(route: &Route) -> bool {
+    route.method == "PUT" && route.path == "/partners/{id}"
 }
 
 /// Whether an answer below `/approvals` is another one than the table says.
@@ -243,7 +252,8 @@ async fn every_cell_of_the_table_of_rights_is_as_it_says() {
     let nothing_may_happen = |who: &&Who, route: &&Route| {
         // What somebody makes, he makes at his own place; partners are those of the whole tenant.
         let of_tenant = route.path == "/partners/{id}" && who.place != "another tenant";
-        let makes = route.method != "GET" && (of_tenant || !route.path.contains("{id}"));
+        let makes =
+            route.method != "GET" && (of_tenant || puts_partner(route) || !route.path.contains("{id}"));
         !who.may(route) || (!who.is_own() && !makes && route.needs != Needs::Nothing)
     };
     let cells: Vec<(&Who, &Route)> =
@@ -256,6 +266,12 @@ async fn every_cell_of_the_table_of_rights_is_as_it_says() {
         wrong.buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await;
     wrong.extend(pages.refused().await);
     wrong.extend(pages.offered().await);
+    // Not beside the others, who would find what was put.
+    for (who, route) in
+        others.iter().filter(|(who, route)| who.place == "another tenant" && puts_partner(route))
+    {
+        wrong.extend(table.put_for_oneself(who, route).await);
+    }
     let after = all_of(&table.gateway, &table.owner, &table.things).await;
     let changed: BTreeSet<&str> =
         before.iter().zip(&after).filter(|(was, is)| was != is).map(|(was, _)| was.0.as_str()).collect();
