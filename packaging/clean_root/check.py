@@ -10,13 +10,10 @@ a lower number, on a store that is taken back to the schema of migration 13, so 
 
 import argparse
 import base64
-import fcntl
 import hashlib
 import json
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -26,7 +23,7 @@ import urllib.request
 from pathlib import Path
 
 import older
-from roots import CONFIG, Failed, Root, base, own_namespaces, run, verify
+from roots import CONFIG, Failed, Root, Steps, base, loopback_up, own_namespaces, run, verify
 
 OLDER_SCHEMA = 13
 API = "http://127.0.0.1:8080/api/v1"
@@ -46,24 +43,6 @@ key = "bab:00000002"
 name = "Musterstadt"
 unit = "63"
 """
-
-
-class Steps:
-    """Tells each step with its verdict and time."""
-
-    def __init__(self):
-        self.failed = 0
-
-    def __call__(self, name, what, *arguments):
-        begin = time.monotonic()
-        try:
-            found = what(*arguments)
-        except (Failed, OSError, KeyError, ValueError) as reason:
-            self.failed += 1
-            print(f"FAILED  {name}: {reason}", flush=True)
-            raise
-        print(f"ok      {name} ({time.monotonic() - begin:.1f} s){': ' + found if isinstance(found, str) else ''}", flush=True)
-        return found
 
 
 class Rest:
@@ -98,12 +77,6 @@ class Rest:
                 return found
             time.sleep(0.1)
         raise Failed(f"{path} does not become what it should")
-
-
-def loopback_up():
-    """Has the loopback of these namespaces answer."""
-    with socket.socket() as any_socket:
-        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40))
 
 
 def renamed(package, folder, version):
@@ -309,7 +282,7 @@ def main():
         base(Path(options.archive), scratch, options.package)
     finally:
         subprocess.run(["rm", "-rf", "--one-file-system", scratch], check=True)
-    own_namespaces()
+    own_namespaces("--mount", "--pid", "--net")
     # The first process of a namespace hears only what it asks for. What is open ends by what stands behind `finally`.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="amtsbote-root-") as folder:

@@ -1,9 +1,14 @@
 """Clean roots of Debian 12: made once by debootstrap and kept as an archive, unpacked for each run, entered by chroot."""
 
+import ctypes
+import fcntl
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 RELEASE = "bookworm"
@@ -14,6 +19,24 @@ STATE = "run/systemd/amtsbote"
 
 class Failed(Exception):
     """A step did not hold; says what."""
+
+
+class Steps:
+    """Tells each step with its verdict and time."""
+
+    def __init__(self):
+        self.failed = 0
+
+    def __call__(self, name, what, *arguments):
+        begin = time.monotonic()
+        try:
+            found = what(*arguments)
+        except (Failed, OSError, KeyError, ValueError) as reason:
+            self.failed += 1
+            print(f"FAILED  {name}: {reason}", flush=True)
+            raise
+        print(f"ok      {name} ({time.monotonic() - begin:.1f} s){': ' + found if isinstance(found, str) else ''}", flush=True)
+        return found
 
 
 def verify(holds, what):
@@ -128,10 +151,23 @@ class Root:
             target.write(text)
 
 
-def own_namespaces():
-    """Starts this program anew with mounts, processes and a network of its own: whatever ends it takes all of that along."""
+def loopback_up():
+    """Has the loopback of these namespaces answer."""
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40))
+
+
+def own_namespaces(*kinds):
+    """Starts this program anew in namespaces of its own (`--mount`, `--pid`, `--net`): whatever ends it takes all of that along."""
     if os.environ.get("AMTSBOTE_CLEAN_ROOT") == "inside":
         return
     os.environ["AMTSBOTE_CLEAN_ROOT"] = "inside"
-    flags = ["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
+    flags = [*kinds, "--fork", "--kill-child", "--mount-proc"]
     os.execvp("unshare", ["unshare", *flags, sys.executable, *sys.argv])
+
+
+def own_network():
+    """Leaves this machine's network for one with nothing but a loopback; Python knows the call since 3.12 only."""
+    new_network = 0x40000000
+    verify(ctypes.CDLL(None).unshare(new_network) == 0, "this process gets a network of its own")
+    loopback_up()
