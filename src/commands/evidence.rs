@@ -11,7 +11,7 @@ use model::Id;
 use seal::bundle::Trust;
 use seal::evidence_key::EvidencePublicKey;
 use seal::timestamp::Authorities;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::commands::{OnStore, Outcome};
 use crate::error::Error;
@@ -114,10 +114,14 @@ fn unreadable(file: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |reason| Error::File { file, reason }
 }
 
-/// `amtsbote evidence key`
+/// `amtsbote evidence key`; as JSON with the keys before it.
 pub(crate) fn public_key(config: &Config, as_json: bool) -> Outcome {
-    let public = config.store.evidence_key()?.public()?;
-    let shown = json!({ "pem": public.to_pem()?, "fingerprint": public.fingerprint().to_string() });
-    print(as_json, &shown, |shown| shown["pem"].as_str().unwrap_or_default().trim_end().to_owned());
+    let shown = |key: &EvidencePublicKey| -> Result<Value, Error> {
+        Ok(json!({ "pem": key.to_pem()?, "fingerprint": key.fingerprint().to_string() }))
+    };
+    let mut all = shown(&config.store.evidence_key()?.public()?)?;
+    let older: Result<Vec<Value>, Error> = config.store.older_evidence_keys()?.iter().map(shown).collect();
+    all["older"] = older?.into();
+    print(as_json, &all, |all| all["pem"].as_str().unwrap_or_default().trim_end().to_owned());
     Ok(ExitCode::SUCCESS)
 }

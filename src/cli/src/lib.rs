@@ -361,7 +361,7 @@ pub enum EvidenceCommand {
         #[command(flatten)]
         of: OfTenant,
     },
-    /// Print the public key for auditors (PEM).
+    /// Print the public key for auditors (PEM); with --json its fingerprint, too, and the keys before it.
     Key,
 }
 

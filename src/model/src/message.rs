@@ -36,6 +36,11 @@ pub enum Door {
     Xta,
 }
 
+impl Door {
+    /// All doors.
+    pub const ALL: [Door; 5] = [Door::Rest, Door::Local, Door::Adapter, Door::Osci, Door::Xta];
+}
+
 /// State of a message. `Confirmed`, `Returned` and `Parked` are the three places where messages end;
 /// only a human moves one out of `Parked`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +65,18 @@ pub enum MessageState {
 }
 
 impl MessageState {
+    /// All states, in the order of a message's life.
+    pub const ALL: [MessageState; 8] = [
+        MessageState::Accepted,
+        MessageState::Processed,
+        MessageState::Preparing,
+        MessageState::Ready,
+        MessageState::Delivered,
+        MessageState::Confirmed,
+        MessageState::Returned,
+        MessageState::Parked,
+    ];
+
     /// Name as in the JSON form and in the store.
     pub fn name(self) -> &'static str {
         match self {
@@ -314,6 +331,31 @@ fn cut(text: &mut String, bytes: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lists_of_states_and_doors_have_all() {
+        use MessageState::*;
+        // Without a last arm for all others: a new one does not compile before it is named here, and then has to stand in its list.
+        let place = |state| match state {
+            Accepted => 0,
+            Processed => 1,
+            Preparing => 2,
+            Ready => 3,
+            Delivered => 4,
+            Confirmed => 5,
+            Returned => 6,
+            Parked => 7,
+        };
+        assert_eq!(MessageState::ALL.map(place), [0, 1, 2, 3, 4, 5, 6, 7]);
+        let place = |door| match door {
+            Door::Rest => 0,
+            Door::Local => 1,
+            Door::Adapter => 2,
+            Door::Osci => 3,
+            Door::Xta => 4,
+        };
+        assert_eq!(Door::ALL.map(place), [0, 1, 2, 3, 4]);
+    }
 
     #[test]
     fn long_texts_of_a_finding_are_cut_between_characters() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use conformance::gateway::{COUNTY, Engine, Gateway};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{are_read, case, documents, on_both, prepared, run, started, token};
 
@@ -272,6 +272,10 @@ async fn keeps_its_evidence(engine: Engine) {
     case(&gateway.client(&token).unwrap(), "after").await;
     assert_eq!(run(&gateway, &[&export[..], &["after.zip"]].concat()).await.0, Some(0));
     key(&gateway, "newer.pem").await;
+    let (_, keys, _) = run(&gateway, &["evidence", "key", "--json"]).await;
+    let pem = |name: &str| fs::read_to_string(gateway.folder().join(name)).unwrap().trim_end().to_owned();
+    let told = |key: &Value| key["pem"].as_str().unwrap().trim_end().to_owned();
+    assert_eq!([&keys, &keys["older"][0]].map(told), ["newer.pem", "older.pem"].map(pem), "{keys}");
     let (code, report, said) = run(&gateway, &check).await;
     assert_eq!((code, report["signedBy"].as_array().unwrap().len()), (Some(0), 2), "{report} {said}");
     for (bundle, key) in [("before.zip", "older.pem"), ("after.zip", "newer.pem")] {

@@ -7,21 +7,6 @@ use model::{EventKind, MessageState};
 
 use crate::page::Look;
 
-/// All states, in the order in which they are offered.
-pub(crate) const STATES: [MessageState; 8] = [
-    MessageState::Parked,
-    MessageState::Accepted,
-    MessageState::Processed,
-    MessageState::Preparing,
-    MessageState::Ready,
-    MessageState::Delivered,
-    MessageState::Confirmed,
-    MessageState::Returned,
-];
-
-/// All doors.
-pub(crate) const DOORS: [Door; 5] = [Door::Rest, Door::Local, Door::Adapter, Door::Osci, Door::Xta];
-
 /// Name of a state.
 pub(crate) fn state(look: &Look, state: MessageState) -> &'static str {
     let (german, english) = match state {

@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::response::Response;
 use broker::{ClarificationFilter, Listed, MessageFilter, Page};
 use maud::{Markup, html};
-use model::message::Direction;
+use model::message::{Direction, Door};
 use model::rights::Action;
-use model::{Authority, Message};
+use model::{Authority, Message, MessageState};
 
 use super::{labels, show};
 use crate::Console;
@@ -116,8 +116,8 @@ fn filters(look: &Look, asked: &Asked) -> Markup {
     let all = Some(look.of_two("alle", "all"));
     let directions = [("in", Direction::In), ("out", Direction::Out)];
     let directions = directions.map(|(name, it)| (name.to_owned(), labels::direction(look, it))).into_iter();
-    let states = labels::STATES.iter().map(|it| (it.name().to_owned(), labels::state(look, *it)));
-    let doors = labels::DOORS.iter().map(|it| (json_name(it), labels::door(look, *it)));
+    let states = MessageState::ALL.iter().map(|it| (it.name().to_owned(), labels::state(look, *it)));
+    let doors = Door::ALL.iter().map(|it| (json_name(it), labels::door(look, *it)));
     let is_open = !asked.is_empty() && asked.get("q").is_none();
     html! {
         details.filters open[is_open] {
