@@ -132,7 +132,7 @@ impl OnStore {
         bar.finish_and_clear();
         let RedriveState { id, state, matched, resent, passed, .. } = &operation;
         print(self.as_json, &json!(operation), |_| {
-            format!("{id}: {state}; {resent} of {matched} sent again, {passed} moved by others")
+            format!("{id}: {state}; {resent} of {matched} sent again, {passed} moved meanwhile or barred")
         });
         Ok(u8::from(state != "done").into())
     }

@@ -271,7 +271,7 @@ pub(crate) async fn take_statement(
     // The broker binds the key to the bytes, too, once it has them.
     let line = format!("POST {uri}\n");
     let key = params::idempotency_key(&headers)?;
-    let once = key.map(|key| Once { key, digest: seal::sha256(&[line.as_bytes()]).to_string() });
+    let once = key.map(|key| Once::new(key, seal::sha256(&[line.as_bytes()]).to_string()));
     let replayed = match &once {
         Some(once) => api.broker.knows_key(&caller, &once.key).await?,
         None => false,

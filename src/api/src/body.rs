@@ -162,7 +162,7 @@ async fn posted(request: Request) -> Result<(Vec<u8>, Option<Once>), Problem> {
     let key = params::idempotency_key(request.headers())?;
     let line = format!("{} {}\n", request.method(), request.uri());
     let bytes = collect(request).await?;
-    let once = key.map(|key| Once { key, digest: seal::sha256(&[line.as_bytes(), &bytes]).to_string() });
+    let once = key.map(|key| Once::new(key, seal::sha256(&[line.as_bytes(), &bytes]).to_string()));
     Ok((bytes, once))
 }
 

@@ -95,7 +95,7 @@ pub(crate) struct Operation {
     matched: u64,
     /// Messages that were sent again so far.
     resent: u64,
-    /// Messages that others had moved in between.
+    /// Messages that were not sent again: others had moved them in between, or they are barred.
     passed: u64,
     /// When it began.
     #[serde(skip_serializing_if = "Option::is_none")]

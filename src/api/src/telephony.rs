@@ -159,7 +159,7 @@ pub(crate) async fn note(
     }
     // Telephone systems send no keys: their own identifier is one.
     let digest = serde_json::to_string(&new).map_err(|_| broker::Error::Internal)?;
-    let once = posted.once.unwrap_or(Once { key: format!("call:{}", new.reference), digest });
+    let once = posted.once.unwrap_or_else(|| Once::new(format!("call:{}", new.reference), digest));
     let case = match new.case {
         Some(id) => Some(file_or_case(&api, &caller, id).await?),
         None => None,

@@ -68,7 +68,7 @@ impl Broker {
             self.store().discard(stored).await;
             return if same { Ok(before) } else { Err(model::Error::Exists.into()) };
         }
-        let once = upload.key.clone().map(|key| Once { key, digest: payload.sha256.clone() });
+        let once = upload.key.clone().map(|key| Once::new(key, payload.sha256.clone()));
         let file = File {
             name: upload.file_name.clone(),
             media_type: upload.media_type,

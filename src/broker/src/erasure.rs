@@ -25,7 +25,8 @@ impl Broker {
     /// why it was asked for is erased so, even if it is about no record.
     ///
     /// # Errors
-    /// `Forbidden`; `NotFound` if the caller may not see the record, or the evidence of the tree has no such thing.
+    /// `Forbidden`; `NotFound` if the caller may not see the record, or the evidence of the tree has no such thing; `Held` if something in
+    /// the tree is barred from destruction.
     pub async fn erase(&self, caller: &Caller, root: Id, what: Erasure) -> Result<(), Error> {
         let scope = caller.may(Action::Erase)?.clone();
         let place = self.to_erase(&scope, root, what).await?;
@@ -40,6 +41,7 @@ impl Broker {
         if let Erasure::Event(event) = what
             && let Some(place) = self.place_of_reason(scope, root, event).await?
         {
+            self.refuse_held(&scope.tenant, place.root).await?;
             self.seal_now(&scope.tenant).await?;
             return Ok(place);
         }
@@ -49,7 +51,16 @@ impl Broker {
         if !self.belongs_to(&scope.tenant, root, what).await? {
             return Err(model::Error::NotFound { kind: "content" }.into());
         }
+        self.refuse_held(&scope.tenant, Some(root)).await?;
         Ok(of_record(&record))
+    }
+
+    async fn refuse_held(&self, tenant: &str, root: Option<Id>) -> Result<(), Error> {
+        let Some(root) = root else { return Ok(()) };
+        match self.store().is_tree_held(tenant, root).await? {
+            true => Err(model::Error::Held.into()),
+            false => Ok(()),
+        }
     }
 
     /// Rows of an erasure.

@@ -15,6 +15,7 @@ use store::{InboxState, StoredPayload, Work};
 
 use crate::approvals::Agreed;
 use crate::intake::Known;
+use crate::once::as_seen;
 use crate::process::partner;
 use crate::repairs::check_note;
 use crate::screen::is_harmful;
@@ -65,6 +66,7 @@ impl Broker {
     ) -> Result<Message, Error> {
         let to = wish.to;
         let message = self.to_repair(caller, id).await?;
+        as_seen(wish.once, &message)?;
         let waits = matches!(message.state, MessageState::Parked | MessageState::Processed);
         if message.direction != Direction::In || !waits {
             return Err(model::Error::WrongState { state: message.state.name() }.into());

@@ -55,7 +55,7 @@ impl Broker {
         let (authority, space, request) = (&mailbox(caller)?, &Once::space(caller), once);
         let entries = self
             .once(caller, request, move || async move {
-                let once = request.map(|Once { key, digest }| LeaseKey { space, key, digest });
+                let once = request.map(|Once { key, digest, .. }| LeaseKey { space, key, digest });
                 let holder = &caller.actor.id;
                 let lease = Lease { authority, filter, holder, duration: lease, limit, once };
                 let entries = self.store().lease_inbox(scope, &lease).await?;

@@ -101,7 +101,7 @@ impl Broker {
         let test = if incoming.test { ":test" } else { "" };
         let to = incoming.to.as_ref().map(|to| format!(":{to}")).unwrap_or_default();
         let digest = format!("{}{test}{to}", payload.sha256);
-        let once = incoming.key.clone().map(|key| Once { key, digest });
+        let once = incoming.key.clone().map(|key| Once::new(key, digest));
         if let Some(answer) = self.answered(caller, once.as_ref()).await? {
             self.store().discard(stored).await;
             return read_message(answer);

@@ -119,7 +119,7 @@ pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
 pub use letterbox::message_box;
 pub use notebook::Notebook;
-pub use once::Once;
+pub use once::{Once, seen};
 pub use onward::Onward;
 pub use payments::{
     Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, PayerSees,

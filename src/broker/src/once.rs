@@ -1,6 +1,7 @@
 //! Doing once what is asked twice: the key of a request, its digest, and the first answer.
 
-use model::{Caller, Id};
+use model::clarification::leading;
+use model::{Caller, Id, Message, MessageState};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,9 +20,31 @@ pub struct Once {
     pub key: String,
     /// SHA-256 over what is asked for, hex.
     pub digest: String,
+    /// Of an act on a message: how it stood when somebody decided ([`seen`]). If it stands otherwise now, nothing is done.
+    pub seen: Option<String>,
+}
+
+/// How a message stands, as far as what people decide about it depends on it: its state, and what it waits for.
+pub fn seen(message: &Message) -> String {
+    let report = message.report.as_ref().filter(|_| message.state == MessageState::Parked);
+    let rule = report.and_then(leading).map(|finding| finding.rule.as_str());
+    format!("{} {}", message.state.name(), rule.unwrap_or_default())
+}
+
+/// Refuses what was decided about a message that stood otherwise.
+pub(crate) fn as_seen(once: Option<&Once>, message: &Message) -> Result<(), Error> {
+    match once.and_then(|once| once.seen.as_ref()) {
+        Some(known) if *known != seen(message) => Err(model::Error::VersionConflict.into()),
+        _ => Ok(()),
+    }
 }
 
 impl Once {
+    /// A request by its key and the digest of what it asks for.
+    pub fn new(key: String, digest: String) -> Once {
+        Once { key, digest, seen: None }
+    }
+
     /// Keys of different callers never meet.
     pub(crate) fn space(caller: &Caller) -> String {
         format!("rest:{}", caller.actor.id)

@@ -1,6 +1,6 @@
 //! Records: what callers see and how their commands take effect.
 
-use model::activity::Dispatch;
+use model::activity::{Dispatch, TaskStatus};
 use model::case::{Description, RecordStatus};
 use model::citizen::NUMBER;
 use model::command::{Change, Command};
@@ -344,13 +344,15 @@ impl Broker {
 
     /// Whether a unit of the scope has an open task about the record.
     async fn is_asked(&self, scope: &Scope, about: Id) -> Result<bool, Error> {
-        let filter = RecordFilter { parent: Some(about), ..RecordFilter::of(RecordKind::Task) };
-        let tasks = self.store().records(scope, &filter, &Page { after: None, limit: 50 }).await?;
-        let open = |record: &Record| match record {
-            Record::Task(task) => task.status.is_open(),
-            _ => false,
-        };
-        Ok(tasks.items.iter().any(open))
+        for status in [TaskStatus::Open, TaskStatus::Assigned] {
+            let status = Some(status.name().to_owned());
+            let filter = RecordFilter { parent: Some(about), status, ..RecordFilter::of(RecordKind::Task) };
+            let tasks = self.store().records(scope, &filter, &Page { after: None, limit: 1 }).await?;
+            if !tasks.items.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether `root` is the id of a record the caller may see; used before anything below it is shown.

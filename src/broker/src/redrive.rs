@@ -53,7 +53,8 @@ pub struct RedriveState {
     pub matched: u64,
     /// Messages that were sent again so far.
     pub resent: u64,
-    /// Messages that others had moved in between.
+    /// Messages whose turn came and that were not tried: others had moved them in between, or they are harmful. What others settle before
+    /// its turn comes is counted nowhere.
     pub passed: u64,
     /// When it began.
     pub since: Timestamp,
@@ -190,7 +191,7 @@ impl Broker {
         self.finish(job, work).await
     }
 
-    /// Resends one message and counts it, in one transaction; if somebody else has moved it, only counts it.
+    /// Resends one message and counts it, in one transaction; if somebody else has moved it, or it is harmful, only counts it.
     async fn try_one(
         &self,
         job: &Job,

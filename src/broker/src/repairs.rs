@@ -9,6 +9,7 @@ use model::{Actor, Caller, Event, EventKind, Id, Message, MessageState, Scope, T
 use serde_json::json;
 use store::{InboxState, NewJob, StoredPayload, Work};
 
+use crate::once::as_seen;
 use crate::onward::is_sent_on;
 use crate::process::with_finding;
 use crate::screen::is_harmful;
@@ -42,6 +43,7 @@ impl Broker {
         check_note(note)?;
         self.once(caller, once, move || async move {
             let message = self.to_repair(caller, id).await?;
+            as_seen(once, &message)?;
             let mut work = Work::new();
             let noted = |event| notes::with_note(event, note);
             let message = self.again(&mut work, message, &caller.actor, self.now(), noted).await?;
@@ -65,6 +67,7 @@ impl Broker {
         check_note(note)?;
         self.once(caller, once, move || async move {
             let mut message = self.to_repair(caller, id).await?;
+            as_seen(once, &message)?;
             // What waits in a mailbox or with its recipient is not ours to put aside.
             use MessageState::{Accepted, Preparing, Ready};
             if !matches!(message.state, Accepted | Preparing | Ready) {
@@ -99,6 +102,7 @@ impl Broker {
         }
         self.once(caller, once, move || async move {
             let mut message = self.to_repair(caller, id).await?;
+            as_seen(once, &message)?;
             // What is with its recipient can only be returned by the recipient.
             if !message.state.may_become(MessageState::Returned) || message.state == MessageState::Delivered {
                 return Err(model::Error::WrongState { state: message.state.name() }.into());
@@ -158,7 +162,7 @@ impl Broker {
             self.store().discard(stored).await;
             return Err(Error::DigestMismatch);
         }
-        let once = incoming.key.clone().map(|key| Once { key, digest: format!("{sha256}:{id}") });
+        let once = incoming.key.clone().map(|key| Once::new(key, format!("{sha256}:{id}")));
         let (incoming, new, key) = (&incoming, &stored, once.as_ref());
         let outcome =
             self.once(caller, key, move || self.try_repair(caller, id, incoming, note, new, key)).await;

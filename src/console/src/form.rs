@@ -57,7 +57,7 @@ impl Form {
     pub(crate) fn once(&self, said: &[&str]) -> Option<Once> {
         let key: Id = self.field("once").parse().ok()?;
         let digest = seal::sha256(&[said.join("\n").as_bytes()]).to_string();
-        Some(Once { key: format!("form:{key}"), digest })
+        Some(Once::new(format!("form:{key}"), digest))
     }
 
     /// Whether it carries what every form of this visit does.

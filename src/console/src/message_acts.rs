@@ -4,7 +4,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{DoneOrAsked, Error, NOTE_CHARS, Once};
+use broker::{DoneOrAsked, Error, NOTE_CHARS, Once, seen};
 use maud::{Markup, html};
 use model::clarification::leading;
 use model::{Authority, Id, Message, MessageState};
@@ -96,6 +96,7 @@ fn form(console: &Console, look: &Look, at: &str, message: &Message, offer: Offe
             summary { (label) }
             form method="post" action=(look.to(&format!("{at}/{}/{name}", message.id))) {
                 (look.form_token()) (once_field())
+                input type="hidden" name="seen" value=(seen(message));
                 p.hint { (offer.why(look)) }
                 @match offer {
                     Offer::Forward => (receivers(console, look, message)),
@@ -103,22 +104,22 @@ fn form(console: &Console, look: &Look, at: &str, message: &Message, offer: Offe
                     Offer::Resend | Offer::Park => {},
                 }
                 @if is_asked { (asking::field(look, Reason::must("reason-forward"))) }
-                @else { (note(look, &format!("note-{name}"))) }
+                @else { (note(look, &format!("note-{name}"), "")) }
                 button class=(offer.class()) type="submit" { (label) }
             }
         }
     }
 }
 
-/// A field for why, seen by colleagues.
-pub(crate) fn note(look: &Look, id: &str) -> Markup {
+/// A field for why, seen by colleagues, with what was written into it already.
+pub(crate) fn note(look: &Look, id: &str, written: &str) -> Markup {
     html! {
         label for=(id) { (look.of_two("Vermerk für Kolleginnen und Kollegen", "Note for colleagues")) }
         p.hint id={ (id) "-hint" } { (look.of_two(
             "Freiwillig. Ohne personenbezogene Daten; er geht nie an die andere Seite.",
             "Optional. Without personal data; it never goes to the other side.",
         )) }
-        input id=(id) name="note" type="text" maxlength=(NOTE_CHARS) aria-describedby={ (id) "-hint" } autocomplete="off";
+        input id=(id) name="note" type="text" value=(written) maxlength=(NOTE_CHARS) aria-describedby={ (id) "-hint" } autocomplete="off";
     }
 }
 
@@ -224,10 +225,11 @@ pub(crate) async fn forward(
     after(&look, Offer::Forward, outcome)
 }
 
-/// The same act of the same form, however often its button is pressed.
+/// The same act of the same form, however often its button is pressed; about the message as the page showed it.
 fn once(form: &Form, offer: Offer, id: Id) -> Option<Once> {
     let (id, said) = (id.to_string(), ["to", "rule", "note", "reason"].map(|name| form.field(name)));
-    form.once(&[&[offer.name(), &id][..], &said].concat())
+    let once = form.once(&[&[offer.name(), &id][..], &said].concat())?;
+    Some(Once { seen: form.given("seen").map(str::to_owned), ..once })
 }
 
 /// Back to the page below which the act lies; where somebody has to agree, to what was asked for.

@@ -33,9 +33,17 @@ static NEEDS: LazyLock<BTreeMap<&'static str, Needs>> = LazyLock::new(|| {
     pages.map(|route| (route.path, route.needs)).collect()
 });
 
-/// What the page at a path needs; `None` if there is none.
+/// What the page at a path needs; `None` if there is none. A path that is written out comes before one with names in braces.
 pub(crate) fn needs(path: &str) -> Option<Needs> {
-    NEEDS.get(path).copied()
+    let named = || NEEDS.iter().find(|(page, _)| is_at(page, path)).map(|(_, needs)| needs);
+    NEEDS.get(path).or_else(named).copied()
+}
+
+/// Whether a path is that of a page, whose own has names in braces.
+fn is_at(page: &str, path: &str) -> bool {
+    let mut steps = page.split('/').zip(path.split('/'));
+    page.split('/').count() == path.split('/').count()
+        && steps.all(|(known, step)| known == step || (known.starts_with('{') && !step.is_empty()))
 }
 
 /// The whole navigation, in order.
@@ -84,3 +92,24 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use model::Action;
+
+    use super::*;
+
+    #[test]
+    fn a_page_with_an_id_needs_what_its_route_does() {
+        let id = model::ids::new_id();
+        for (path, wanted) in [
+            (format!("/clarifications/{id}"), Some(Needs::Right(Action::ReadMessages))),
+            (format!("/tasks/{id}"), Some(Needs::Right(Action::WorkTasks))),
+            ("/messages/resend".to_owned(), Some(Needs::Right(Action::RepairMessages))),
+            (format!("/tasks/{id}/take"), None),
+            ("/tasks/".to_owned(), None),
+        ] {
+            assert_eq!(needs(&path), wanted, "{path}");
+        }
+    }
+}

@@ -114,6 +114,11 @@ impl Look {
         let Some(visit) = &self.visit else { return false };
         nav::needs(path).is_some_and(|needs| needs.lets_in(&visit.caller))
     }
+
+    /// A text that leads to a page; the text alone for whom that does not let in.
+    pub(crate) fn link(&self, path: &str, text: &str) -> Markup {
+        html! { @if self.enters(path) { a href=(self.to(path)) { (text) } } @else { (text) } }
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Look {

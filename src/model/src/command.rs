@@ -220,7 +220,10 @@ pub fn decide(
     }
     let meta = record.meta_mut();
     meta.version = current.map_or(1, |record| record.meta().version + 1);
-    meta.updated_at = now;
+    // Years of keeping may count from the last change: a person who is erased and a bar are no work on the record.
+    if !matches!(command.change, Change::ErasePersons(_) | Change::Hold(_) | Change::LiftHold) {
+        meta.updated_at = now;
+    }
     if current.is_none() {
         meta.created_at = now;
     }
@@ -464,6 +467,21 @@ mod tests {
             assert_eq!(run(Some(&locked.record), change), Err(Error::Locked));
         }
         assert_eq!(run(Some(&document), Change::Close), Err(Error::WrongState { state: "open" }));
+    }
+
+    #[test]
+    fn persons_who_are_erased_and_bars_do_not_begin_the_years_of_keeping_anew() {
+        let record = case();
+        let at = |current: &Record, change: Change| {
+            let id = current.meta().id;
+            let command = Command { kind: RecordKind::Case, id, expected: None, change };
+            decide(Some(current), &command, RULES(), Timestamp::from_micros(9_000_000)).unwrap().record
+        };
+        let held = at(&record, Change::Hold("Klage".into()));
+        let lifted = at(&held, Change::LiftHold);
+        let erased = at(&lifted, Change::ErasePersons(vec![]));
+        assert_eq!((erased.meta().version, erased.meta().updated_at), (4, NOW));
+        assert_eq!(at(&erased, Change::Close).meta().updated_at, Timestamp::from_micros(9_000_000));
     }
 
     #[test]

@@ -52,8 +52,9 @@ impl Broker {
                     store::Partner { tenant: agreed.tenant.clone(), updated_at: self.now(), ..*partner };
                 self.add_partner(&mut work, &partner, &caller.actor);
             }
-            Act::User { user, change, .. } => {
-                self.carry_out_user(&mut work, &agreed.tenant, user, &change, &caller.actor).await?;
+            Act::User { user, change, before } => {
+                let judged = (&*change, before.as_deref());
+                self.carry_out_user(&mut work, &agreed.tenant, user, judged, &caller.actor).await?;
             }
         }
         match self.commit_decision(work).await {

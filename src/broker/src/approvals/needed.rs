@@ -5,6 +5,7 @@ use serde_json::json;
 use store::{Approval, Partner, Work};
 
 use super::{Act, NewApproval};
+use crate::once::as_seen;
 use crate::{Broker, Error, NewToken, Once, TokenSecret};
 
 /// What became of an act.
@@ -36,6 +37,9 @@ impl Broker {
             return Err(Error::UnknownAuthority);
         }
         let reason = note.ok_or(model::Error::Invalid { field: "note" })?.to_owned();
+        if self.answered(caller, once).await?.is_none() {
+            as_seen(once, &self.to_repair(caller, id).await?)?;
+        }
         let act = Act::Forward { message: id, to: to.clone() };
         Ok(DoneOrAsked::Asked(Box::new(self.ask_for(caller, NewApproval { act, reason }, once).await?)))
     }

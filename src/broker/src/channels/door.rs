@@ -187,7 +187,7 @@ impl Session {
         let caller = Caller { roles: vec![Role::System], ..self.caller.clone() };
         let key = format!("message:{key}");
         let digest = format!("{}:{to}", message.content.sha256);
-        let once = crate::Once { key: key.clone(), digest };
+        let once = crate::Once::new(key.clone(), digest);
         if let Some(first) = self.broker.answered(&caller, Some(&once)).await? {
             self.discard(&[message.content]).await;
             let id = first["id"].as_str().and_then(|id| id.parse().ok());

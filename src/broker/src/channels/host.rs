@@ -107,7 +107,7 @@ impl Session {
             return Err(model::Error::Invalid { field: "key" }.into());
         }
         check_offered(&command)?;
-        let once = Once { key: format!("command:{key}"), digest: String::new() };
+        let once = Once::new(format!("command:{key}"), String::new());
         let named = named_by(&command.change);
         let kind = command.kind;
         if let Some(first) = self.broker.answered(&self.caller, Some(&once)).await? {
@@ -127,7 +127,7 @@ impl Session {
         if !(1..=KEY_BYTES).contains(&key.len()) || detail.to_string().len() > LINK_STATE_BYTES {
             return Err(model::Error::Invalid { field: "note" }.into());
         }
-        let once = Once { key: format!("note:{key}"), digest: String::new() };
+        let once = Once::new(format!("note:{key}"), String::new());
         if self.broker.answered(&self.caller, Some(&once)).await?.is_some() {
             return Ok(());
         }

@@ -113,8 +113,7 @@ impl Broker {
             record_reference: self.given_reference(job, &caller.actor.id).await?,
             archive_reference: None,
         };
-        let once =
-            Once { key: format!("import:{}:{}", exchange.meta.id, job.subject), digest: String::new() };
+        let once = Once::new(format!("import:{}:{}", exchange.meta.id, job.subject), String::new());
         match self.confirm_import(caller, exchange.meta.id, vec![(object, result)], Some(&once)).await {
             Ok(_) => Ok(()),
             // Others reported on other objects all the time: tried again.

@@ -69,7 +69,7 @@ impl Session {
     pub(super) async fn take_letter(&self, letter: Letter) -> Result<TakenIn, Error> {
         check(&letter)?;
         refuse_number(letter.opens.as_ref().map(|new| &new.description))?;
-        let once = Once { key: format!("letter:{}", letter.key), digest: String::new() };
+        let once = Once::new(format!("letter:{}", letter.key), String::new());
         let named = letter.documents.iter().flat_map(|document| &document.files);
         let named: Vec<PayloadRef> = named.filter_map(|file| file.content.clone()).collect();
         if let Some(first) = self.broker.answered(&self.caller, Some(&once)).await? {

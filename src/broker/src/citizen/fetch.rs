@@ -44,7 +44,7 @@ impl Broker {
             "generation": session.generation,
             "session": session.begun,
         });
-        let once = Once { key: format!("fetched:{dispatch}:{document}:{sha256}"), digest: String::new() };
+        let once = Once::new(format!("fetched:{dispatch}:{document}:{sha256}"), String::new());
         for _ in 0..ATTEMPTS {
             match self.prove_fetched(session, dispatch, (&once, &proof)).await {
                 Err(error) if error.is_conflict("record") => {}

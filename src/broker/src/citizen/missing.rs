@@ -207,7 +207,7 @@ impl Broker {
             concerns: vec![BROUGHT],
             ..Letter::default()
         };
-        let once = Once { key: format!("letter:{}", letter.key), digest: digests.join(",") };
+        let once = Once::new(format!("letter:{}", letter.key), digests.join(","));
         let stored = files.into_iter().map(|it| it.stored).collect();
         let brought =
             Brought { case: Some(page.request.case), request: Some(page.request), announced: false };

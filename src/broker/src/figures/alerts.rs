@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{AlertRow, FigureRow, Work};
 
+use super::sample::COUNTED;
 use super::tell::{AlertHook, AlertSent, Mailer, Occasion};
-use super::{MINUTE, thousandths, whole};
+use super::{COARSE, MINUTE, thousandths, whole};
 use crate::{Broker, Error};
 
 /// How bad it is.
@@ -168,79 +169,130 @@ impl Broker {
             .into_iter()
             .map(|row| ((row.rule.clone(), row.tenant.clone(), row.label.clone()), row))
             .collect();
-        // Of each rule, how many were told of in this look: what a whole network that fails leads to goes out bit by bit.
-        let mut told = BTreeMap::<&str, usize>::new();
+        let mut look = Look::default();
         for rule in &self.alerts.rules {
-            let told = told.entry(&rule.id).or_default();
             for figure in figures.iter().filter(|row| rule.watches(row) && rule.is_passed_by(watched(row))) {
                 let key = (rule.id.clone(), figure.tenant.clone(), figure.label.clone());
                 let known = kept.remove(&key);
-                self.passes(rule, figure, known, told).await?;
+                self.passes(rule, seen(rule, figure, known, self.now()), &mut look).await?;
             }
         }
         // What is left does not pass its limit any more, or nobody asks for it.
         for row in kept.into_values() {
             match self.alerts.rules.iter().find(|rule| rule.id == row.rule) {
-                Some(rule) if row.told_at.is_some() => {
-                    self.alert_ends(rule, row, told.entry(&rule.id).or_default()).await?;
+                Some(rule) => self.passes_not(rule, row, figures, &mut look).await?,
+                None => self.store().end_alert(&row).await?,
+            }
+        }
+        self.tell_again(look.again).await
+    }
+
+    async fn passes<'a>(
+        &self,
+        rule: &'a AlertRule,
+        mut row: AlertRow,
+        look: &mut Look<'a>,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        row.firing |= row.since.plus(rule.lasting) <= now;
+        let is_first = row.firing && row.told_at.is_none();
+        let is_free = !is_called(&row, now);
+        if !is_first && is_free && (is_due_again(rule, &row, now) || !row.waiting.is_empty()) {
+            look.again.push((rule, row));
+            return Ok(());
+        }
+        if !is_first || !is_free || !look.first.take(rule, MOST_TOLD) {
+            self.store().put_alert(&mut row).await?;
+            return Ok(());
+        }
+        tracing::warn!(alert = %rule.id, label = %row.label, "an alert fires");
+        (row.told_at, row.waiting) = (Some(now), rule.receivers());
+        self.tell_waiting(rule, &mut row, Occasion::Firing).await?;
+        Ok(())
+    }
+
+    async fn passes_not<'a>(
+        &self,
+        rule: &'a AlertRule,
+        row: AlertRow,
+        figures: &[FigureRow],
+        look: &mut Look<'a>,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        match self.unpassed(rule, &row, figures).await? {
+            Unpassed::Silent => return self.passes(rule, AlertRow { value: 0, ..row }, look).await,
+            Unpassed::Unknown if row.waiting.is_empty() || is_called(&row, now) => return Ok(()),
+            Unpassed::Unknown => {
+                look.again.push((rule, row));
+                return Ok(());
+            }
+            Unpassed::Over => {}
+        }
+        if row.told_at.is_none() {
+            // Nobody was told that it had begun.
+            return Ok(self.store().end_alert(&row).await?);
+        }
+        if is_called(&row, now) {
+            return Ok(());
+        }
+        if row.over_at.is_some() {
+            look.again.push((rule, row));
+            return Ok(());
+        }
+        if !look.first.take(rule, MOST_TOLD) {
+            return Ok(());
+        }
+        tracing::info!(alert = %rule.id, label = %row.label, "an alert is over");
+        let row = AlertRow { over_at: Some(now), waiting: rule.receivers(), ..row };
+        self.tell_over(rule, row).await
+    }
+
+    /// Why a label that a rule has seen does not pass its limit just now.
+    async fn unpassed(
+        &self,
+        rule: &AlertRule,
+        row: &AlertRow,
+        figures: &[FigureRow],
+    ) -> Result<Unpassed, Error> {
+        let found = without_figure(rule, row, figures);
+        if found != Unpassed::Silent {
+            return Ok(found);
+        }
+        let since = self.now().micros().saturating_sub(i64::try_from(COARSE.as_micros()).unwrap_or(i64::MAX));
+        match self.has_messages(&row.tenant, &row.label, Some(Timestamp::from_micros(since))).await? {
+            true => Ok(Unpassed::Silent),
+            false => Ok(Unpassed::Over),
+        }
+    }
+
+    /// Tells those who could not be told, and those who shall hear it again: who was tried longest ago comes first. Their turns are their
+    /// own, so that a receiver that always fails keeps nobody from hearing of something new.
+    async fn tell_again(&self, mut again: Vec<(&AlertRule, AlertRow)>) -> Result<(), Error> {
+        again.sort_by_key(|(_, row)| row.tried_at);
+        let mut turns = Turns::default();
+        for (rule, mut row) in again {
+            match (turns.take(rule, MOST_AGAIN), row.over_at) {
+                (true, Some(_)) => self.tell_over(rule, row).await?,
+                (false, Some(_)) => {}
+                (false, None) => {
+                    self.store().put_alert(&mut row).await?;
                 }
-                // Nobody was told that it had begun.
-                _ => self.store().end_alert(&row).await?,
+                (true, None) => {
+                    if is_due_again(rule, &row, self.now()) {
+                        tracing::warn!(alert = %rule.id, label = %row.label, "an alert still fires");
+                        (row.told_at, row.waiting) = (Some(self.now()), rule.receivers());
+                    }
+                    self.tell_waiting(rule, &mut row, Occasion::Firing).await?;
+                }
             }
         }
         Ok(())
     }
 
-    async fn passes(
-        &self,
-        rule: &AlertRule,
-        figure: &FigureRow,
-        known: Option<AlertRow>,
-        told: &mut usize,
-    ) -> Result<(), Error> {
-        let now = self.now();
-        let anew = || begun(rule, (figure.tenant.clone(), figure.label.clone()), watched(figure), now);
-        let mut row = match known {
-            // It was over: this is another one.
-            Some(before) if before.over_at.is_some() => AlertRow { version: before.version, ..anew() },
-            Some(row) => row,
-            None => anew(),
-        };
-        row.value = watched(figure);
-        row.firing |= row.since.plus(rule.lasting) <= now;
-        let is_due = match (row.told_at, rule.repeat) {
-            _ if !row.firing => false,
-            (None, _) => true,
-            (Some(told), Some(pause)) => told.plus(pause) <= now,
-            (Some(_), None) => false,
-        };
-        let waits = is_due || !row.waiting.is_empty();
-        if !waits || is_called(&row, now) || *told >= MOST_TOLD {
-            self.store().put_alert(&mut row).await?;
-            return Ok(());
-        }
-        if is_due {
-            tracing::warn!(alert = %rule.id, label = %row.label, "an alert fires");
-            (row.told_at, row.waiting) = (Some(now), rule.receivers());
-        }
-        *told += 1;
-        self.tell_waiting(rule, &mut row, Occasion::Firing).await?;
-        Ok(())
-    }
-
-    async fn alert_ends(&self, rule: &AlertRule, mut row: AlertRow, told: &mut usize) -> Result<(), Error> {
-        let now = self.now();
-        if is_called(&row, now) || *told >= MOST_TOLD {
-            return Ok(());
-        }
-        *told += 1;
-        if row.over_at.is_none() {
-            tracing::info!(alert = %rule.id, label = %row.label, "an alert is over");
-            (row.over_at, row.waiting) = (Some(now), rule.receivers());
-        }
+    async fn tell_over(&self, rule: &AlertRule, mut row: AlertRow) -> Result<(), Error> {
         let is_ours = self.tell_waiting(rule, &mut row, Occasion::Resolved).await?;
-        let is_last = row.waiting.is_empty() || row.over_at.is_some_and(|over| over.plus(GIVE_UP) <= now);
-        if is_ours && is_last {
+        let is_late = row.over_at.is_some_and(|over| over.plus(GIVE_UP) <= self.now());
+        if is_ours && (is_late || row.waiting.is_empty()) {
             self.store().end_alert(&row).await?;
         }
         Ok(())
@@ -260,11 +312,81 @@ impl Broker {
     }
 }
 
-/// Of one rule, how many labels are told of in one look; the others have their turn in the next.
+/// Of one rule, how many labels are told of for the first time in one look, that it begins or that it is over; the others have their turn
+/// in the next: what a whole network that fails leads to goes out bit by bit.
 const MOST_TOLD: usize = 20;
+
+/// Of one rule, how many labels are told of once more in one look.
+const MOST_AGAIN: usize = 10;
 
 /// After this time nobody tries any more to tell that something is over.
 const GIVE_UP: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// Of each rule, how many labels were told of in one look.
+#[derive(Default)]
+struct Turns<'a>(BTreeMap<&'a str, usize>);
+
+impl<'a> Turns<'a> {
+    /// Takes one of a rule's turns, if there is one left.
+    fn take(&mut self, rule: &'a AlertRule, most: usize) -> bool {
+        let taken = self.0.entry(&rule.id).or_default();
+        let has_one = *taken < most;
+        *taken += usize::from(has_one);
+        has_one
+    }
+}
+
+/// One look at all rules.
+#[derive(Default)]
+struct Look<'a> {
+    /// Who is told for the first time.
+    first: Turns<'a>,
+    /// What is told again once nothing new is left.
+    again: Vec<(&'a AlertRule, AlertRow)>,
+}
+
+/// Why a label that a rule has seen does not pass its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unpassed {
+    /// All is well, or nobody asks for it any more.
+    Over,
+    /// Its figure is not known just now: the rule stands as it did.
+    Unknown,
+    /// It has no figure because nothing came: that is nought, and passes the limit.
+    Silent,
+}
+
+/// What the figures of a look say of a label that a rule has seen and that does not pass its limit; whoever is silent may have left.
+fn without_figure(rule: &AlertRule, row: &AlertRow, figures: &[FigureRow]) -> Unpassed {
+    let series = rule.series.as_str();
+    let is_watched = rule.label.as_ref().is_none_or(|label| *label == row.label);
+    let of_series: Vec<&FigureRow> = figures.iter().filter(|it| it.series == series).collect();
+    let labels: Vec<&str> =
+        of_series.iter().filter(|it| it.tenant == row.tenant).map(|it| it.label.as_str()).collect();
+    if !is_watched || row.over_at.is_some() || labels.contains(&row.label.as_str()) {
+        return Unpassed::Over;
+    }
+    let is_counted = COUNTED.contains(&series);
+    let is_unknown = match (series, row.label.as_str()) {
+        ("disk.free", "") | ("delivery.p50" | "delivery.p95", "in" | "out") => true,
+        // Nobody counted; or it is one of those for whom there is one line together.
+        _ => is_counted && (of_series.is_empty() || labels.contains(&"other")),
+    };
+    if is_unknown {
+        return Unpassed::Unknown;
+    }
+    // Of a partner that the rule names there would be a figure; a tenant without any is none of the house any more.
+    match !is_counted || rule.label.is_some() || labels.is_empty() || !rule.is_passed_by(0) {
+        true => Unpassed::Over,
+        false => Unpassed::Silent,
+    }
+}
+
+/// Whether those who know shall hear it once more.
+fn is_due_again(rule: &AlertRule, row: &AlertRow, now: Timestamp) -> bool {
+    let Some((told, pause)) = row.told_at.zip(rule.repeat) else { return false };
+    row.firing && told.plus(pause) <= now
+}
 
 /// Whether somebody is called just now, by this node or another: each call has its time, which is shorter.
 fn is_called(row: &AlertRow, now: Timestamp) -> bool {
@@ -275,6 +397,19 @@ fn is_called(row: &AlertRow, now: Timestamp) -> bool {
 fn watched(row: &FigureRow) -> i64 {
     let minutes = row.span as f64 / 60e6;
     if row.span > 0 { thousandths(whole(row.value) / minutes) } else { row.value }
+}
+
+/// What a rule has seen of a figure that passes its limit.
+fn seen(rule: &AlertRule, figure: &FigureRow, known: Option<AlertRow>, now: Timestamp) -> AlertRow {
+    let (value, place) = (watched(figure), (figure.tenant.clone(), figure.label.clone()));
+    match known {
+        // It was over: this is another one.
+        Some(before) if before.over_at.is_some() => {
+            AlertRow { version: before.version, ..begun(rule, place, value, now) }
+        }
+        Some(row) => AlertRow { value, ..row },
+        None => begun(rule, place, value, now),
+    }
 }
 
 /// What a rule has seen of a tenant and a label for the first time.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use model::Timestamp;
-use store::{BreakerState, Counted, FigureRow};
+use model::{Scope, Timestamp};
+use store::{BreakerState, Counted, FigureRow, MessageFilter, Page};
 
 use super::counters::{self, DeliveryTimes};
 use super::{MINUTE, SETTLED, thousandths};
 use crate::{Broker, Error};
 
 /// What is counted; all others are how things stand.
-const COUNTED: [&str; 2] = ["messages.in", "messages.out"];
+pub(super) const COUNTED: [&str; 2] = ["messages.in", "messages.out"];
 
 /// Labels of one series and tenant.
 const LABELS: usize = 100;
@@ -86,6 +86,9 @@ impl Broker {
                 sample.put(tenant, series, "", 0.0);
             }
         }
+        if sample.span.is_some() {
+            self.sample_silence(sample, &tenants).await?;
+        }
         let counts = match sample.span {
             Some((from, until)) => self.store().messages_between(from, until).await?,
             None => vec![],
@@ -95,7 +98,8 @@ impl Broker {
             let series = if comes_in { "messages.in" } else { "messages.out" };
             let known = labels.entry((tenant.clone(), comes_in)).or_default();
             *known += 1;
-            let label = if *known <= LABELS { partner.as_str() } else { "other" };
+            let has_line = *known <= LABELS || self.is_named(series, &partner);
+            let label = if has_line { partner.as_str() } else { "other" };
             sample.add(&tenant, series, label, count as f64);
             sample.add(&tenant, series, "", count as f64);
         }
@@ -105,6 +109,38 @@ impl Broker {
             }
         }
         Ok(())
+    }
+
+    /// Who sends nothing has no line among what was counted; a rule that names this partner has to see that.
+    async fn sample_silence(&self, sample: &mut Sample, tenants: &[String]) -> Result<(), Error> {
+        for rule in &self.alerts.rules {
+            let series = COUNTED.into_iter().find(|series| *series == rule.series);
+            let Some((series, label)) = series.zip(rule.label.as_ref()) else { continue };
+            for tenant in tenants {
+                // Of several tenants only some deal with this partner.
+                if tenants.len() == 1 || self.has_messages(tenant, label, None).await? {
+                    sample.put(tenant, series, label, 0.0);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_named(&self, series: &str, label: &str) -> bool {
+        self.alerts.rules.iter().any(|rule| rule.series == series && rule.label.as_deref() == Some(label))
+    }
+
+    /// Whether a message of a partner is known here, or one that came since then.
+    pub(super) async fn has_messages(
+        &self,
+        tenant: &str,
+        partner: &str,
+        since: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        let partner = Some(partner.to_owned());
+        let filter = MessageFilter { partner, since, newest: true, ..MessageFilter::default() };
+        let found = self.store().messages(&Scope::tenant(tenant), &filter, &Page::first(1)).await?;
+        Ok(!found.items.is_empty())
     }
 
     async fn sample_lanes(&self, sample: &mut Sample) -> Result<(), Error> {

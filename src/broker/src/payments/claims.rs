@@ -237,6 +237,20 @@ impl Broker {
         }
     }
 
+    /// Whether the caller may decide about a payment: it lies in their scope, or is paid by an account of theirs. Whoever was only asked
+    /// about it reads it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn decides_about(&self, caller: &Caller, payment: Id) -> Result<bool, Error> {
+        let Ok(scope) = caller.may(Action::DecideMoney) else { return Ok(false) };
+        match self.keeper_of(scope, RecordKind::Payment, payment).await {
+            Ok(_) => Ok(true),
+            Err(Error::Model(model::Error::NotFound { .. })) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A claim or payment for whoever keeps its account: it lies in the scope, or is paid by an account whose unit does.
     pub(crate) async fn keeper_of(&self, scope: &Scope, kind: RecordKind, id: Id) -> Result<Record, Error> {
         let not_found = || Error::from(model::Error::NotFound { kind: kind.name() });

@@ -4,7 +4,7 @@ use model::command::PaymentChange;
 use model::payment::Payment;
 use model::payment::record::{Clearing, Decided, Decision};
 use model::rights::Action;
-use model::{Caller, Id, RecordKind, Scope};
+use model::{Actor, Caller, Id, RecordKind, Scope, ids};
 
 use super::books::Books;
 use crate::{Broker, Error, Once};
@@ -83,7 +83,30 @@ impl Broker {
 
 /// The token or the user that a caller is: what two have to decide is decided by two of them.
 pub(super) fn token_of(caller: &Caller) -> Result<Id, Error> {
-    let known = matches!(caller.actor.kind.as_str(), "system" | "person");
-    let token = caller.actor.id.parse().ok().filter(|_| known);
-    token.ok_or_else(|| model::Error::Forbidden.into())
+    let Actor { kind, id } = &caller.actor;
+    match (kind.as_str(), id.parse()) {
+        ("system" | "person", Ok(id)) => Ok(id),
+        // A client of an authorisation server has a name instead.
+        ("system", Err(_)) => Ok(ids::derived_id(Id::nil(), id)),
+        _ => Err(model::Error::Forbidden.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_clients_of_an_authorisation_server_are_two_and_what_is_no_system_is_none() {
+        let of = |kind: &str, id: &str| {
+            let actor = Actor { kind: kind.into(), id: id.into() };
+            token_of(&Caller { actor, roles: vec![], scope: Scope::tenant("soest"), authority: None })
+        };
+        let [one, other] = ["iam:kasse-1", "iam:kasse-2"].map(|client| of("system", client).unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one, of("system", "iam:kasse-1").unwrap());
+        let user = Id::from_u128(7);
+        assert_eq!(of("person", &user.to_string()).unwrap(), user);
+        assert!(of("person", "cli").is_err() && of("gateway", "iam:kasse-1").is_err());
+    }
 }

@@ -341,7 +341,7 @@ impl StatementReport {
 /// The same key for another statement is another request.
 fn bound(once: &Once, content: &PayloadRef) -> Once {
     let digest = seal::sha256(&[once.digest.as_bytes(), content.sha256.as_bytes()]).to_string();
-    Once { key: once.key.clone(), digest }
+    Once::new(once.key.clone(), digest)
 }
 
 /// A rule of the model refuses. That others were quicker is no such thing.

@@ -54,7 +54,8 @@ pub struct UserChange {
     /// Whether the user may sign in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<UserState>,
-    /// Who else knows the user: issuer and subject; `Some(None)` removes it.
+    /// Who else knows the user: issuer and subject, who then signs in there alone, without password and codes of before; `Some(None)`
+    /// removes it.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub identity: Option<Option<(String, String)>>,
     /// Whether password and codes are taken away: the user sets them up anew with an initial secret.
@@ -110,10 +111,11 @@ impl UserChange {
         person.state = self.state.unwrap_or(person.state);
         if let Some(identity) = &self.identity {
             person.identity.clone_from(identity);
-            // Who is known by a provider needs no initial secret, and nobody else shall have one that still holds.
-            person.invite = person.invite.take().filter(|_| identity.is_none());
         }
-        if self.reset {
+        // Who is known by a provider signs in there: whatever opened the account before may be somebody else's, who set it up or has
+        // the initial secret.
+        let is_linked = self.identity.as_ref().is_some_and(Option::is_some);
+        if self.reset || is_linked {
             (person.password, person.totp, person.invite) = (None, None, None);
             person.recovery.clear();
         }

@@ -22,16 +22,27 @@ const AT_ONCE: usize = 4;
 /// How many wait for that.
 const WAITING: usize = 64;
 
-/// Failures of a login, and of an origin, from which on it has to wait.
-pub(super) const LOGIN_FREE: u64 = 5;
-const ORIGIN_FREE: u64 = 50;
-
 /// The first wait; the next is twice as long, up to the longest.
-pub(super) const FIRST_WAIT: Duration = Duration::from_secs(30);
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+const FIRST_WAIT: Duration = Duration::from_secs(30);
 
-/// Failures are forgotten when there was none for so long.
-const FORGOTTEN: Duration = Duration::from_secs(12 * 3_600);
+/// How failures at a place count.
+struct Patience {
+    /// Failures from which on it has to wait.
+    free: u64,
+    /// The longest wait.
+    longest: Duration,
+    /// Failures are forgotten when there was none for so long.
+    forgotten: Duration,
+}
+
+/// Nobody but the user has to wait.
+const OF_LOGIN: Patience =
+    Patience { free: 5, longest: Duration::from_secs(15 * 60), forgotten: Duration::from_secs(12 * 3_600) };
+
+/// A whole office may be behind one address, and somebody there mistypes every so often: that must not add up over days, and whoever
+/// has the right password is not kept out for longer than a minute. At one attempt a minute there is little to gain by guessing.
+const OF_ORIGIN: Patience =
+    Patience { free: 50, longest: Duration::from_secs(60), forgotten: Duration::from_secs(15 * 60) };
 
 /// Refusals within a window that each leave an event.
 const TOLD: u32 = 1_000;
@@ -119,15 +130,15 @@ impl Places {
         self.origin.unwrap_or(self.login)
     }
 
-    fn free(self, place: u32) -> u64 {
-        if place == self.login { LOGIN_FREE } else { ORIGIN_FREE }
+    fn patience(self, place: u32) -> &'static Patience {
+        if place == self.login { &OF_LOGIN } else { &OF_ORIGIN }
     }
 
     /// One more failure at each place.
     pub(super) fn note(self, work: &mut Work, tries: &[SignInTry], now: Timestamp) {
         for place in [Some(self.login), self.origin].into_iter().flatten() {
             let before = tries.iter().find(|it| it.place == place);
-            work.note_sign_in_try(before, &after_failure(before, place, self.free(place), now));
+            work.note_sign_in_try(before, &after_failure(before, place, self.patience(place), now));
         }
     }
 }
@@ -137,13 +148,13 @@ pub(super) fn must_wait(tries: &[SignInTry], now: Timestamp) -> bool {
     tries.iter().any(|it| it.until > now)
 }
 
-fn after_failure(before: Option<&SignInTry>, place: u32, free: u64, now: Timestamp) -> SignInTry {
-    let counts = before.filter(|it| it.last_at.plus(FORGOTTEN) > now);
+fn after_failure(before: Option<&SignInTry>, place: u32, patience: &Patience, now: Timestamp) -> SignInTry {
+    let counts = before.filter(|it| it.last_at.plus(patience.forgotten) > now);
     let failures = counts.map_or(0, |it| it.failures).saturating_add(1);
-    let until = match failures.checked_sub(free) {
+    let until = match failures.checked_sub(patience.free) {
         None => now,
         Some(beyond) => {
-            let wait = FIRST_WAIT.saturating_mul(1 << beyond.min(10)).min(LONGEST_WAIT);
+            let wait = FIRST_WAIT.saturating_mul(1 << beyond.min(10)).min(patience.longest);
             now.plus(wait)
         }
     };
@@ -160,13 +171,29 @@ mod tests {
         let mut before = None;
         let mut waits = vec![];
         for _ in 0..12 {
-            let after = after_failure(before.as_ref(), 7, LOGIN_FREE, now);
+            let after = after_failure(before.as_ref(), 7, &OF_LOGIN, now);
             waits.push((after.until.micros() - now.micros()) / 1_000_000);
             before = Some(after);
         }
         assert_eq!(waits, [0, 0, 0, 0, 30, 60, 120, 240, 480, 900, 900, 900]);
-        let later = now.plus(FORGOTTEN);
-        assert_eq!(after_failure(before.as_ref(), 7, LOGIN_FREE, later).failures, 1);
+        let later = now.plus(OF_LOGIN.forgotten);
+        assert_eq!(after_failure(before.as_ref(), 7, &OF_LOGIN, later).failures, 1);
+    }
+
+    #[test]
+    fn mistakes_of_an_office_do_not_add_up_and_an_origin_waits_a_minute_at_most() {
+        let mut now = Timestamp::from_micros(1_000_000_000);
+        let mut last = None;
+        for _ in 0..200 {
+            now = now.plus(Duration::from_secs(15 * 60));
+            last = Some(after_failure(last.as_ref(), 7, &OF_ORIGIN, now));
+        }
+        assert!(last.is_some_and(|it| it.failures == 1 && it.until == now));
+        for _ in 0..200 {
+            now = now.plus(Duration::from_secs(61));
+            last = Some(after_failure(last.as_ref(), 7, &OF_ORIGIN, now));
+        }
+        assert!(last.is_some_and(|it| it.failures == 201 && it.until == now.plus(Duration::from_secs(60))));
     }
 
     #[test]

@@ -58,12 +58,20 @@ impl Broker {
     pub async fn users(&self, caller: &Caller, filter: &UserFilter) -> Result<UserList, Error> {
         let scope = caller.may(Action::ManageUsers)?;
         let search = filter.search.trim().to_lowercase();
-        let after = filter.after.as_deref();
-        let mut rows = self.store().persons(&scope.tenant, &search, after, PAGE + 1).await?;
-        let is_more = rows.len() > PAGE as usize;
-        rows.truncate(PAGE as usize);
-        let next = rows.last().filter(|_| is_more).map(|it| it.login.clone());
-        let items = rows.iter().map(User::of).filter(|it| sees(caller, it)).collect();
+        let (mut items, mut after) = (Vec::<User>::new(), filter.after.clone());
+        // Read on until the page is full: where it ends is said by users who are seen, never by others.
+        loop {
+            let rows = self.store().persons(&scope.tenant, &search, after.as_deref(), PAGE + 1).await?;
+            let is_last = rows.len() <= PAGE as usize;
+            after = rows.last().map(|it| it.login.clone());
+            items.extend(rows.iter().map(User::of).filter(|it| sees(caller, it)));
+            if is_last || items.len() > PAGE as usize {
+                break;
+            }
+        }
+        let is_more = items.len() > PAGE as usize;
+        items.truncate(PAGE as usize);
+        let next = items.last().filter(|_| is_more).map(|it| it.login.clone());
         Ok(UserList { items, next })
     }
 
@@ -270,19 +278,25 @@ impl Broker {
         }
     }
 
-    /// Adds to `work` what a change of a user writes that a second person has agreed to.
+    /// Adds to `work` what a change of a user writes that a second person has agreed to, having been shown what the user was `before`, if
+    /// that was kept.
     ///
     /// # Errors
-    /// `NotFound` if there is no such user any more, `Invalid` if it would not be sound any more.
+    /// `NotFound` if there is no such user any more, `VersionConflict` if the user is not what was shown any more, `Invalid` if it would
+    /// not be sound any more.
     pub async fn carry_out_user(
         &self,
         work: &mut Work,
         tenant: &str,
         id: Id,
-        change: &UserChange,
+        (change, before): (&UserChange, Option<&UserChange>),
         by: &Actor,
     ) -> Result<(), Error> {
         let person = self.store().person(tenant, id).await?.ok_or(NOT_FOUND)?;
+        // What was lowered since does not come back by what was agreed to.
+        if before.is_some_and(|before| *before != change.instead_of(&User::of(&person))) {
+            return Err(model::Error::VersionConflict.into());
+        }
         self.changed(work, person, change, by).map(drop)
     }
 

@@ -46,9 +46,10 @@ impl Broker {
     pub async fn begin_set_up(&self, secret: &str) -> Result<SignIn, Error> {
         let person = self.store().person_by_invite(&invite_digest(secret.trim())).await?;
         let holds = |it: &Person| it.invite.as_ref().is_some_and(|(_, until)| *until > self.now());
-        match person.filter(|it| holds(it) && self.may_sign_in(it)) {
-            Some(person) => self.admits(&person, Next::SetUp, "invite", Work::new()).await,
-            None => Err(Error::SetUpOver),
+        let person = person.filter(|it| holds(it) && self.may_sign_in(it)).ok_or(Error::SetUpOver)?;
+        match self.admits(&person, Next::SetUp, "invite", Work::new()).await {
+            Err(error) if error.is_conflict("person") => Err(Error::SetUpOver),
+            outcome => outcome,
         }
     }
 

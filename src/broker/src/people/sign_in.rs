@@ -65,10 +65,13 @@ impl Broker {
         let person = self.store().person_by_login(&login).await?;
         let is_right = self.is_password(person.as_ref(), password).await?;
         let id = person.as_ref().map(|it| (it.tenant.clone(), it.id));
-        match person.filter(|it| is_right && self.may_sign_in(it)) {
-            Some(person) => self.password_was_right(&person, places).await,
-            None => Err(self.sign_in_failed(places, tries, id).await?),
+        if let Some(person) = person.filter(|it| is_right && self.may_sign_in(it)) {
+            match self.password_was_right(&person, places).await {
+                Err(error) if lost(&error) => {}
+                outcome => return outcome,
+            }
         }
+        Err(self.sign_in_failed(places, tries, id).await?)
     }
 
     async fn password_was_right(&self, person: &Person, places: Places) -> Result<SignIn, Error> {
@@ -90,7 +93,8 @@ impl Broker {
         if password || codes { Next::SetUp } else { Next::Open }
     }
 
-    /// Begins the session of what comes next.
+    /// Begins the session of what comes next, if the user is still as it was looked at (or as `work` writes it): a password that was
+    /// changed while the one before was checked opens nothing any more. Otherwise the conflict names `person`.
     pub(super) async fn admits(
         &self,
         person: &Person,
@@ -98,6 +102,7 @@ impl Broker {
         by: &str,
         mut work: Work,
     ) -> Result<SignIn, Error> {
+        work.require_person(person.id, person.version);
         let token = self.new_session(person, next.stage(), &mut work)?;
         if next == Next::Open {
             let detail = json!({ "user": person.id, "by": by });
@@ -118,13 +123,13 @@ impl Broker {
     /// `SignInRefused` whatever is wrong; `SignInLater` if too many sign in at once.
     pub async fn sign_in_code(&self, token: &str, code: &str, origin: Option<&str>) -> Result<SignIn, Error> {
         let _turn = self.people.guard.turn().await.ok_or(Error::SignInLater)?;
-        let Some((session, person)) = self.session_at(token, SessionStage::Code).await? else {
+        let Some((session, mut person)) = self.session_at(token, SessionStage::Code).await? else {
             return Err(Error::SignInRefused);
         };
         let places = Places::of(&person.login, origin);
         let tries = self.not_waiting(places).await?;
         let mut work = Work::new();
-        let taken = self.take_code(&person, code, &mut work)?;
+        let taken = self.take_code(&mut person, code, &mut work)?;
         if let Some(by) = taken {
             work.end_session(&session.hash).forget_sign_in_try(places.login);
             match self.admits(&person, self.after_code(&person), by, work).await {
@@ -135,10 +140,10 @@ impl Broker {
         Err(self.sign_in_failed(places, tries, Some((person.tenant, person.id))).await?)
     }
 
-    /// Takes a code once, or a recovery code: how it was signed in then. `None` if it is neither.
+    /// Takes a code once, or a recovery code, which the user has no more from then on: how it was signed in then. `None` if it is neither.
     pub(super) fn take_code(
         &self,
-        person: &Person,
+        person: &mut Person,
         code: &str,
         work: &mut Work,
     ) -> Result<Option<&'static str>, Error> {
@@ -152,9 +157,9 @@ impl Broker {
         if !person.recovery.contains(&digest) {
             return Ok(None);
         }
-        let mut less = Person { version: person.version + 1, ..person.clone() };
-        less.recovery.retain(|kept| *kept != digest);
-        work.put_person(&less);
+        person.version += 1;
+        person.recovery.retain(|kept| *kept != digest);
+        work.put_person(person);
         Ok(Some("recovery"))
     }
 
@@ -165,7 +170,10 @@ impl Broker {
     pub async fn sign_in_by_identity(&self, issuer: &str, subject: &str) -> Result<Option<SignIn>, Error> {
         match self.store().person_by_identity(issuer, subject).await? {
             Some(person) if self.may_sign_in(&person) => {
-                self.admits(&person, Next::Open, "identity", Work::new()).await.map(Some)
+                match self.admits(&person, Next::Open, "identity", Work::new()).await {
+                    Err(error) if lost(&error) => Ok(None),
+                    outcome => outcome.map(Some),
+                }
             }
             _ => Ok(None),
         }
@@ -235,7 +243,7 @@ fn nobody() -> Actor {
     Actor { kind: "person".to_owned(), id: "unknown".to_owned() }
 }
 
-/// Whether somebody else was quicker: the code was taken, the session went on.
+/// Whether somebody else was quicker: the code was taken, the session went on, the user was changed.
 fn lost(error: &Error) -> bool {
     ["totp", "person", "session"].iter().any(|what| error.is_conflict(what))
 }

@@ -83,9 +83,14 @@ impl Broker {
         }
         self.seal_now(&scope.tenant).await?;
         let mut outcome = PersonErased::default();
+        // Before anything is written: what is changed on the way has no say in what comes after it.
+        let mut over = vec![];
         for place in &found.places {
+            over.push(withdrawn.is_some() || self.is_over_for(&scope.tenant, place.root).await?);
+        }
+        for (place, over) in found.places.iter().zip(over) {
             let record = self.owned_any(scope, place.id).await?;
-            match self.why_it_stays(&record, withdrawn.is_some()).await? {
+            match self.why_it_stays(&record, over).await? {
                 Some(reason) => outcome.stays(&record, reason),
                 None => self.erase_from(caller, record, &who, withdrawn, &mut outcome).await?,
             }
@@ -116,7 +121,15 @@ impl Broker {
         Ok(agrees)
     }
 
-    async fn why_it_stays(&self, record: &Record, withdrawn: bool) -> Result<Option<&'static str>, Error> {
+    /// Whether the time of keeping of what lies in this tree is over: whoever lies in a file is kept as long as the file.
+    async fn is_over_for(&self, tenant: &str, root: Id) -> Result<bool, Error> {
+        let top = self.owned_any(&Scope::tenant(tenant), root).await?;
+        let is_closed =
+            [RecordStatus::Closed, RecordStatus::Locked].map(RecordStatus::name).contains(&top.status());
+        Ok(is_closed && self.is_kept_long_enough(&top))
+    }
+
+    async fn why_it_stays(&self, record: &Record, over: bool) -> Result<Option<&'static str>, Error> {
         let meta = record.meta();
         if self.store().is_tree_held(&meta.tenant, meta.root).await? {
             return Ok(Some(HELD));
@@ -125,14 +138,7 @@ impl Broker {
         if description.is_some_and(|it| it.in_disposition.is_some() || it.circulates.is_some()) {
             return Ok(Some(UNDER_WAY));
         }
-        if withdrawn {
-            return Ok(None);
-        }
-        // Whoever lies in a file is kept as long as the file.
-        let top = self.owned_any(&Scope::tenant(&meta.tenant), meta.root).await?;
-        let is_closed =
-            [RecordStatus::Closed, RecordStatus::Locked].map(RecordStatus::name).contains(&top.status());
-        Ok((!is_closed || !self.is_kept_long_enough(&top)).then_some(NOT_OVER))
+        Ok((!over).then_some(NOT_OVER))
     }
 
     /// Replaces the parties of a record by the mark, and takes from its former events what they said: at once, but for a record with

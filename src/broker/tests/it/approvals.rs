@@ -63,7 +63,7 @@ async fn a_content_is_seen_by_whom_it_was_released_to_until_the_time_is_over() {
         let refused = broker.ask_for(&cashier, release(message.id, 30), None).await.unwrap_err();
         assert_eq!(refused.code(), "model.forbidden");
 
-        let once = Once { key: "k".into(), digest: "d".into() };
+        let once = Once::new("k".into(), "d".into());
         let asked = broker.ask_for(&operator, release(message.id, 30), Some(&once)).await.unwrap();
         assert_eq!(
             broker.ask_for(&operator, release(message.id, 30), Some(&once)).await.unwrap().id,

@@ -61,7 +61,7 @@ impl Bed {
         key: &str,
         application: Application,
     ) -> Result<broker::Applied, Error> {
-        let once = Once { key: key.into(), digest: "d".into() };
+        let once = Once::new(key.into(), "d".into());
         self.broker.take_application(&self.ours, application, &once).await
     }
 

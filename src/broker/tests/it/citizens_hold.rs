@@ -254,7 +254,7 @@ async fn with_access_apps_and_links_end() {
         bed.broker.citizen_unsubscribes(&session, Some("https://push.example/9")).await.unwrap();
         assert_eq!(apps(&session).await, 2);
         let asked = || Asked { what: "Lageplan".into(), due_days: 14 };
-        let once = broker::Once { key: "ask".into(), digest: "d".into() };
+        let once = broker::Once::new("ask".into(), "d".into());
         let ask = async || {
             let wanting = bed.broker.ask_for_document(&bed.ours, access.case, asked(), Some(&once)).await;
             wanting.unwrap().link.rsplit('/').next().unwrap().to_owned()

@@ -308,7 +308,7 @@ async fn what_is_returned_by_the_competent_authority_is_returned_at_its_sender()
     let (ours, theirs, third) = (caller("soest", "63"), caller("lippstadt", "63"), caller("unna", "63"));
     let (exchange, sent) = handed_over(&gateway, &ours).await;
     let there = only_incoming(&gateway, &theirs).await;
-    let once = broker::Once { key: "k".into(), digest: "d".into() };
+    let once = broker::Once::new("k".into(), "d".into());
     let to = unna();
     let forward = || gateway.broker.forward(&theirs, there.id, &to, None, Some(&once));
     let all = futures::future::join_all((0..6).map(|_| forward())).await;
@@ -359,7 +359,7 @@ async fn many_parked_messages_are_tried_again_once_each_whatever_happens_meanwhi
     assert_eq!(gateway.broker.count_redrive(&caller, &some).await.unwrap(), 7);
     assert_eq!(waiting(&gateway, &caller).await.len(), 130, "counting changes nothing");
 
-    let once = broker::Once { key: "k".into(), digest: "d".into() };
+    let once = broker::Once::new("k".into(), "d".into());
     let started = gateway.broker.start_redrive(&caller, &wanted, Some(&once)).await.unwrap();
     let again = gateway.broker.start_redrive(&caller, &wanted, Some(&once)).await.unwrap();
     assert_eq!((started.id, started.matched), (again.id, 130));

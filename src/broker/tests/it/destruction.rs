@@ -241,7 +241,7 @@ async fn what_lies_in_an_object_and_was_refused_keeps_that_object() {
 async fn what_is_destroyed_is_in_no_kept_answer() {
     on_every_engine(|database| async move {
         let bed = Bed::start(Gateway::on(database, Arc::new(SystemClock)).await).await;
-        let once = Once { key: "k".into(), digest: "d".into() };
+        let once = Once::new("k".into(), "d".into());
         let amend =
             || change(RecordKind::Case, bed.inner, Change::Amend(json!({ "note": "streng vertraulich" })));
         bed.gateway.broker.submit(&bed.agency, amend(), Some(&once)).await.unwrap();

@@ -183,7 +183,7 @@ async fn the_same_request_twice_starts_one_exchange() {
     let gateway = Gateway::start().await;
     let ours = caller("soest", "63");
     let case = gateway.a_case(&ours, "Neubau").await;
-    let once = broker::Once { key: "k1".into(), digest: "d".into() };
+    let once = broker::Once::new("k1".into(), "d".into());
     let wanted = NewExchange {
         kind: ExchangeKind::Handover,
         to: lippstadt(),

@@ -137,6 +137,57 @@ async fn an_alert_fires_once_on_two_nodes_repeats_and_resolves() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_always_fails_keeps_nobody_from_hearing_of_something_new() {
+    let (clock, told) = (Arc::new(SetClock::default()), Arc::new(Told::default()));
+    *told.away.lock().unwrap() = true;
+    let gateway = Gateway::on_with(None, clock.clone(), Arc::new(Web(told.clone()))).await;
+    let alerts = Alerts { rules: vec![AlertRule { hook: None, ..rule() }], mailer: Some(told.clone()) };
+    let until = clock.now().plus(Duration::from_secs(10 * 86_400));
+    let all = (0..25).map(|at| CertificateEnd { name: format!("tls-{at}"), until }).collect();
+    let broker = gateway.broker.clone().with_alerts(alerts).with_certificates(all);
+    let mut operator = caller("soest", "63");
+    operator.scope = Scope::tenant("soest");
+    for heard in [0, 20, 25] {
+        broker.figures_due().await.unwrap();
+        let now = broker.alerts(&operator).await.unwrap();
+        assert_eq!(now.iter().filter(|alert| alert.told_at.is_some()).count(), heard);
+        clock.advance(MINUTE);
+    }
+}
+
+#[tokio::test]
+async fn a_partner_that_falls_silent_is_missed() {
+    on_every_engine(|database| async move {
+        let clock = Arc::new(SetClock::default());
+        let gateway = Gateway::on(database, clock.clone()).await;
+        let sender = caller("soest", "63");
+        let mut operator = sender.clone();
+        operator.scope = Scope::tenant("soest");
+        let partner = gateway.accept(&sender, &json!({ "number": 1 })).await.unwrap().partner;
+        let below = |id: &str, label: Option<&String>, limit: f64| AlertRule {
+            id: id.into(),
+            series: "messages.in".into(),
+            label: label.cloned(),
+            below: Some(limit),
+            hook: None,
+            ..rule()
+        };
+        let rules = vec![below("genannt", Some(&partner), 0.5), below("jeder", None, 1.0)];
+        let broker = gateway.broker.clone().with_alerts(Alerts { rules, mailer: None });
+        // Of four looks the second finds the message, and those after it nothing.
+        for _ in 0..4 {
+            assert!(broker.figures_due().await.unwrap());
+            clock.advance(Duration::from_secs(70));
+        }
+        let now = broker.alerts(&operator).await.unwrap();
+        let missed = now.iter().filter(|alert| alert.label == partner && alert.firing);
+        let missed: Vec<_> = missed.map(|alert| (alert.id.as_str(), alert.value)).collect();
+        assert_eq!(missed, [("genannt", Some(0.0)), ("jeder", Some(0.0))]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn weak_certificates_are_told_to_those_whom_they_concern_and_counted() {
     let gateway = Gateway::start().await;
     let weak = |tenant: Option<&str>, name: &str| WeakCertificate {

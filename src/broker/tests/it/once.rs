@@ -16,7 +16,7 @@ use crate::house::{Gateway, caller, lippstadt};
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn once(key: &str) -> Once {
-    Once { key: key.into(), digest: "d".into() }
+    Once::new(key.into(), "d".into())
 }
 
 async fn a_parked_message(gateway: &Gateway, caller: &Caller) -> Id {
@@ -59,6 +59,33 @@ async fn repairs_asked_for_many_times_at_once_happen_once_and_answer_alike() {
         join_all((0..12).map(|_| gateway.broker.return_by_hand(&caller, id, None, None, Some(&key)))).await;
     assert!(all.into_iter().all(|answer| answer.unwrap().state == MessageState::Returned));
     assert_eq!(events(&gateway, &caller, id, EventKind::MessageReturned).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_about_a_message_that_stands_otherwise_by_now_is_not_done() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let id = a_parked_message(&gateway, &caller).await;
+    let shown = gateway.broker.message(&caller, id).await.unwrap();
+    let of_the_page = |key: &str| Once { seen: Some(broker::seen(&shown)), ..once(key) };
+    // A colleague was quicker.
+    gateway.broker.resend(&caller, id, None, None).await.unwrap();
+    let stale = of_the_page("stale");
+    for refused in [
+        gateway.broker.return_by_hand(&caller, id, None, None, Some(&stale)).await,
+        gateway.broker.park_by_hand(&caller, id, None, Some(&stale)).await,
+        gateway.broker.resend(&caller, id, None, Some(&stale)).await,
+        gateway.broker.forward(&caller, id, &lippstadt(), None, Some(&stale)).await,
+    ] {
+        assert!(matches!(refused, Err(Error::Model(model::Error::VersionConflict))), "{refused:?}");
+    }
+    // It waits again, for the same: what was decided about it is right again.
+    gateway.broker.run_due_jobs().await.unwrap();
+    let key = of_the_page("return");
+    for _ in 0..2 {
+        let returned = gateway.broker.return_by_hand(&caller, id, None, None, Some(&key)).await.unwrap();
+        assert_eq!(returned.state, MessageState::Returned, "and again for the same key");
+    }
 }
 
 /// Drops `act` after so many tenths of a millisecond, wherever it is then, as when the client goes.

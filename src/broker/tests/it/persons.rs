@@ -3,9 +3,10 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker::PersonBy;
-use model::case::{Description, Retention};
+use model::case::{Description, Document, DocumentDates, RecordStatus, Retention};
 use model::command::{Change, Rules};
 use model::party::{Contact, ERASED, Party, Person};
 use model::{Caller, EventKind, Id, Record, RecordKind, Role, Scope, SystemClock, patch};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use store::Page;
 
 use crate::engines::on_every_engine;
-use crate::house::{Gateway, caller, change, create, new_case};
+use crate::house::{Gateway, SetClock, caller, change, create, new_case};
 
 fn somebody(family: &str, born: &str, mail: &str) -> Party {
     Party {
@@ -180,6 +181,42 @@ async fn who_is_erased_is_in_no_event_and_the_events_still_give_the_record() {
         assert_eq!(replayed(&gateway, &ours, open).await, record.to_json());
     })
     .await;
+}
+
+#[tokio::test]
+async fn who_is_erased_from_a_case_is_erased_from_what_lies_in_it_at_once() {
+    let clock = Arc::new(SetClock::default());
+    let gateway = Gateway::on(None, clock.clone()).await;
+    let ours = caller("soest", "63");
+    let party = || somebody("Muster", "1970-01-02", "m@mail.example");
+    let case = case_of(&gateway, &ours, "63", "63-1", vec![party()]).await;
+    let mut meta = new_case(&ours, "63", "").meta().clone();
+    meta.root = case;
+    let document = meta.id;
+    let inner = Document {
+        meta,
+        description: Description {
+            title: "Lageplan".into(),
+            parties: vec![party()],
+            ..Description::default()
+        },
+        parent: Some(case),
+        kind: None,
+        dates: DocumentDates::default(),
+        versions: vec![],
+        status: RecordStatus::Open,
+    };
+    gateway.broker.submit(&ours, create(Record::Document(inner)), None).await.unwrap();
+    let years = Change::Amend(json!({ "retention": { "until": null, "years": 1 } }));
+    for what in [years, Change::Close] {
+        gateway.broker.submit(&ours, change(RecordKind::Case, case, what), None).await.unwrap();
+    }
+    clock.advance(Duration::from_secs(3 * 366 * 86_400));
+    let mut outcome = gateway.broker.erase_person(&ours, &born(), None).await.unwrap();
+    let mut both = vec![case, document];
+    outcome.erased.sort();
+    both.sort();
+    assert_eq!(outcome.erased, both);
 }
 
 #[tokio::test]

@@ -175,6 +175,25 @@ async fn whoever_was_asked_sees_the_task_while_its_own_is_open() {
 }
 
 #[tokio::test]
+async fn whoever_was_asked_often_before_sees_what_the_open_task_is_about() {
+    on_every_engine(|database| async move {
+        let desk = Desk::start(database).await;
+        let case = async || desk.gateway.broker.record(&desk.waste, RecordKind::Case, desk.case).await;
+        let hand_on = || Change::HandOn("70".into());
+        for _ in 0..51 {
+            let task = desk.task(None).await;
+            desk.submit(&desk.building, task, hand_on()).await.unwrap();
+            desk.submit(&desk.waste, task, Change::CancelTask).await.unwrap();
+        }
+        assert!(case().await.is_err(), "what was asked for is over");
+        let task = desk.task(None).await;
+        desk.submit(&desk.building, task, hand_on()).await.unwrap();
+        assert_eq!(case().await.unwrap().meta().id, desk.case);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_time_that_was_told_of_may_be_set_again() {
     on_every_engine(|database| async move {
         let desk = Desk::start(database).await;

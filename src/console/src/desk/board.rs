@@ -175,7 +175,8 @@ fn table(console: &Console, look: &Look, visit: &Visit, rows: &[Waiting]) -> Mar
                 th scope="col" { (look.of_two("Bearbeitung", "Work")) }
             } }
             tbody { @for Waiting { task, about: subject, undecided } in rows {
-                @let elsewhere = undecided.and_then(decided_at);
+                // Who may not go there begins at the task.
+                @let elsewhere = undecided.and_then(decided_at).filter(|path| look.enters(path));
                 @let about = about(look, subject);
                 tr {
                     td { a href=(look.to(elsewhere.as_ref().unwrap_or(&own(task)))) { (what(look, task)) }

@@ -291,6 +291,11 @@ async fn money(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) ->
         let paid = below(console, visit, (claim.meta.id, RecordKind::Payment), None).await?;
         shown.push((claim, paid.items.into_iter().filter_map(payments::payment_of).collect()));
     }
+    let paid_by = |it: &Payment| {
+        let text =
+            look.of_two("Zahlung über ", "Payment of ").to_owned() + &look.words.amount(it.amount_cents);
+        look.link(&format!("/payments/{}", it.meta.id), &text)
+    };
     Ok(html! { section #claims {
         h2 { (look.of_two("Forderungen und Zahlungen", "Claims and payments")) }
         @if shown.is_empty() { p.hint { (look.of_two("Keine Forderung.", "No claim.")) } }
@@ -302,8 +307,7 @@ async fn money(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) ->
                     @if let Some(due) = &claim.due { " " (look.of_two("fällig ", "due ")) (look.words.day(due)) } }
                 @if paid.is_empty() { p.hint { (look.of_two("Noch keine Zahlung.", "No payment yet.")) } }
                 ul { @for payment in paid { li {
-                    a href=(look.to(&format!("/payments/{}", payment.meta.id))) { (look.of_two("Zahlung über ", "Payment of ")) (look.words.amount(payment.amount_cents)) }
-                    " " (words::shown(look, words::payment(payment.status)))
+                    (paid_by(payment)) " " (words::shown(look, words::payment(payment.status)))
                     @if payment.clearing.is_some() { " " span.state.bad { (look.of_two("zu klären", "to be cleared")) } }
                 } } }
             }

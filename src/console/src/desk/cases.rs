@@ -7,8 +7,8 @@ use broker::{Error, RecordFilter};
 use maud::{Markup, html};
 use model::{Id, Record, RecordKind};
 
-use super::parts::{ROWS, answer, moment, next_page, own_units, titled, unit_filter, unit_name};
-use super::words;
+use super::parts::{answer, moment, next_page, own_units, titled, unit_filter, unit_name};
+use super::{parts, words};
 use crate::Console;
 use crate::asked::Asked;
 use crate::page::{self, Look};
@@ -68,9 +68,7 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
 async fn newest(console: &Console, visit: &Visit, asked: &Asked) -> Result<(Vec<Record>, Option<Id>), Error> {
     let unit = asked.get("unit").map(str::to_owned);
     let filter = RecordFilter { owner_unit: unit, ..RecordFilter::of(RecordKind::Case) };
-    let cases = console.broker.newest_records(&visit.caller, &filter, asked.after(), ROWS).await?;
-    let next = cases.last().map(|case| case.meta().id).filter(|_| cases.len() == ROWS as usize);
-    Ok((cases, next))
+    parts::newest(console, visit, &filter, asked).await
 }
 
 fn table(look: &Look, units: &[(String, String)], cases: &[Record]) -> Markup {

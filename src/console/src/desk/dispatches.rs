@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use model::activity::{Addressee, Dispatch};
 use model::{Id, Record, RecordKind};
 
-use super::parts::{ROWS, answer, help, moment, next_page, own_units, titled, unit_name};
+use super::parts::{answer, help, moment, newest, next_page, own_units, titled, unit_name};
 use super::{post, words};
 use crate::Console;
 use crate::asked::{Asked, PathId};
@@ -28,8 +28,7 @@ pub(super) async fn list(
 async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) -> Result<Response, Error> {
     let status = asked.get("status").map(str::to_owned);
     let filter = RecordFilter { status, ..RecordFilter::of(RecordKind::Dispatch) };
-    let found = console.broker.newest_records(&visit.caller, &filter, asked.after(), ROWS).await?;
-    let next = found.last().map(|it| it.meta().id).filter(|_| found.len() == ROWS as usize);
+    let (found, next) = newest(console, visit, &filter, asked).await?;
     let dispatches: Vec<Dispatch> = found.into_iter().filter_map(dispatch_of).collect();
     let body = html! {
         (help(look, (

@@ -32,7 +32,7 @@ pub(super) fn entry(look: &Look, event: &Event) -> Markup {
             (moment(look, event.at)) " · "
             @if let Some((kind, path)) = &of {
                 @match path {
-                    Some(path) => a href=(look.to(path)) { (look.of_two(kind.0, kind.1)) },
+                    Some(path) => (look.link(path, look.of_two(kind.0, kind.1))),
                     None => (look.of_two(kind.0, kind.1)),
                 }
                 " "
@@ -43,9 +43,7 @@ pub(super) fn entry(look: &Look, event: &Event) -> Markup {
                 " " span.hint { (words::meaning(look, code)) }
             }
             @if let Some(message) = event.message_id {
-                " " a href=(look.to(&format!("/clarifications/{message}"))) {
-                    (look.of_two("Nachricht", "message"))
-                }
+                " " (look.link(&format!("/clarifications/{message}"), look.of_two("Nachricht", "message")))
             }
         }
     }

@@ -16,8 +16,9 @@ use crate::operate::show;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
-/// The form of the mended file. What is said stands before the file, so that it is known before the bytes come.
-pub(super) fn form(look: &Look, message: Id) -> Markup {
+/// The form of the mended file, with what was written into it already. What is said stands before the file, so that it is known before the
+/// bytes come.
+pub(super) fn form(look: &Look, message: Id, written: &str) -> Markup {
     html! { div.card {
         h3 { (look.of_two("Berichtigte Datei einsetzen", "Put a mended file in place")) }
         p.hint #file-hint { (look.of_two(
@@ -35,7 +36,7 @@ pub(super) fn form(look: &Look, message: Id) -> Markup {
                 div.choice { input #mend-send type="radio" name="act" value="send";
                     label for="mend-send" { (look.of_two("prüfen, übernehmen und erneut verarbeiten", "check it, take it over and process it again")) } }
             }
-            (note(look, "note-mend"))
+            (note(look, "note-mend", written))
             label for="file" { (look.of_two("Berichtigte Datei", "Mended file")) }
             input #file type="file" name="file" required aria-describedby="file-hint";
             button.main type="submit" { (look.of_two("Hochladen", "Upload")) }
@@ -55,7 +56,9 @@ pub(super) async fn mend(
     form.drain().await;
     match outcome {
         Ok((_, Mended::Done(message))) => look.onward(&format!("/clarifications/{}?done=mended", message.id)),
-        Ok((before, Mended::Checked(checked))) => compared(&look, &before, &checked),
+        Ok((before, Mended::Checked(checked))) => {
+            compared(&look, &before, &checked, form.fields.field("note"))
+        }
         Err(error) => page::failed(&look, &error),
     }
 }
@@ -75,8 +78,8 @@ async fn try_mend(
     Ok((before, mended))
 }
 
-/// Findings before and now, side by side; the message is as it was.
-fn compared(look: &Look, before: &Message, checked: &Checked) -> Response {
+/// Findings before and now, side by side; the message is as it was, and what was noted stays in the form.
+fn compared(look: &Look, before: &Message, checked: &Checked, noted: &str) -> Response {
     let sound = checked.report.is_acceptable();
     let status = if sound { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let report = before.report.clone().unwrap_or_default();
@@ -102,7 +105,7 @@ fn compared(look: &Look, before: &Message, checked: &Checked) -> Response {
             h2 { (look.of_two("Befunde vorher", "Findings before")) }
             @if report.findings.is_empty() { (nothing()) } @else { (show::report(look, &report)) }
         }
-        (form(look, before.id))
+        (form(look, before.id, noted))
         p { a href=(look.to(&format!("/clarifications/{}", before.id))) { (look.of_two("Zurück zum Klärungsfall", "Back to the message")) } }
     };
     page::with_status(

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use broker::Error;
+use broker::{Error, RecordFilter};
 use maud::{Markup, html};
+use model::record::Meta;
 use model::{Id, Record, RecordKind, Timestamp};
 
 use crate::Console;
@@ -33,6 +34,11 @@ pub(super) fn own_units(console: &Console, visit: &Visit) -> Vec<(String, String
     let mut units = all_units(console, visit);
     units.retain(|(unit, _)| visit.caller.scope.units.covers(Some(unit)));
     units
+}
+
+/// Whether something lies with the visitor's units and services, and was not only given to them to read.
+pub(super) fn is_theirs(visit: &Visit, meta: &Meta) -> bool {
+    visit.caller.scope.covers(&meta.tenant, &meta.unit, meta.public_service.as_deref())
 }
 
 /// The name of a unit, and its id.
@@ -109,9 +115,24 @@ pub(super) fn titled(look: &Look, record: &Record) -> Markup {
     let title = title.unwrap_or(look.of_two("ohne Titel", "without a title"));
     let reference = description.and_then(|it| it.record_reference.as_deref());
     html! {
-        @if let Some(path) = path_of(record.kind(), record.meta().id) { a href=(look.to(&path)) { (title) } }
+        @if let Some(path) = path_of(record.kind(), record.meta().id) { (look.link(&path, title)) }
         @if let Some(reference) = reference { " " span.code { (reference) } }
     }
+}
+
+/// One page of a list of records, and behind which one the next page begins. One more than is shown is asked for: it alone says that there
+/// is another page.
+pub(super) async fn newest(
+    console: &Console,
+    visit: &Visit,
+    filter: &RecordFilter,
+    asked: &Asked,
+) -> Result<(Vec<Record>, Option<Id>), Error> {
+    let mut found = console.broker.newest_records(&visit.caller, filter, asked.after(), ROWS + 1).await?;
+    let more = found.len() > ROWS as usize;
+    found.truncate(ROWS as usize);
+    let next = found.last().map(|it| it.meta().id).filter(|_| more);
+    Ok((found, next))
 }
 
 /// The way to the next page of a list.

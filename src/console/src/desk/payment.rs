@@ -3,13 +3,14 @@
 
 use axum::Extension;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use broker::{Error, Page};
 use maud::{Markup, html};
 use model::payment::record::{Cleared, Clearing, Decision};
 use model::payment::{Booking, Claim, Payment, Refund, RefundStatus};
-use model::rights::Action;
 use model::{Event, Id, Record, RecordKind, Timestamp};
+use pages::Language;
 
 use super::parts::{answer, help, just_done, moment, titled};
 use super::payments::{payment_of, provider};
@@ -33,15 +34,42 @@ pub(super) async fn show(
     PathId(payment): PathId,
     asked: Asked,
 ) -> Response {
-    answer(&look, try_show(&console, &look, &visit, (payment, &asked)).await)
+    let shown = whole(&console, &look, &visit, (payment, Typed::default())).await;
+    let shown =
+        shown.map(|(title, body)| page::page(&look, &title, &html! { (just_done(&look, &asked)) (body) }));
+    answer(&look, shown)
 }
 
-async fn try_show(
+/// What was typed into the form of a refund that comes back, and which of its fields is wrong.
+#[derive(Clone, Copy, Default)]
+struct Typed<'a> {
+    amount: &'a str,
+    reason: &'a str,
+    wrong: Option<&'a str>,
+}
+
+/// The page again, with what was typed and what is wrong with it.
+async fn again(console: &Console, look: &Look, visit: &Visit, (id, typed): (Id, Typed<'_>)) -> Response {
+    let field = match typed.wrong {
+        Some("reason") => look.of_two("den Grund", "the reason"),
+        _ => look.of_two("den Betrag", "the amount"),
+    };
+    let told = format!("{}{field}.", look.of_two("Bitte prüfen Sie ", "Please look at "));
+    let shown = whole(console, look, visit, (id, typed)).await;
+    let shown = shown.map(|(title, body)| {
+        let body = html! { (page::alert(&told)) (body) };
+        page::with_status(look, StatusCode::UNPROCESSABLE_ENTITY, &title, &body)
+    });
+    answer(look, shown)
+}
+
+/// Title and body of the page of a payment.
+async fn whole(
     console: &Console,
     look: &Look,
     visit: &Visit,
-    (id, asked): (Id, &Asked),
-) -> Result<Response, Error> {
+    (id, typed): (Id, Typed<'_>),
+) -> Result<(String, Markup), Error> {
     let caller = &visit.caller;
     let found = console.broker.record(caller, RecordKind::Payment, id).await?;
     let Some(payment) = payment_of(found) else {
@@ -64,23 +92,22 @@ async fn try_show(
         bookings = console.broker.claim_bookings(caller, claim.meta.id).await?;
         bookings.retain(|(it, _)| it.payment_id.is_none_or(|paid| paid == payment.meta.id));
     }
-    let decides = caller.may(Action::DecideMoney).is_ok();
+    let decides = console.broker.decides_about(caller, payment.meta.id).await?;
     let body = html! {
-        (just_done(look, asked))
         (help(look, (
             "Eine Zahlung von der Forderung über den Anbieter bis zur Kasse. Über Widersprüche und Erstattungen entscheidet die Kasse.",
             "A payment from the claim over the provider to the cash office, which decides about contradictions and refunds.",
         )))
         (facts(look, &payment, claim.as_ref(), case.as_ref()))
-        @if let Some(clearing) = &payment.clearing { (contradiction(look, visit, &payment, clearing)) }
+        @if let Some(clearing) = &payment.clearing { (contradiction(look, visit, (&payment, clearing), decides)) }
         (decided(look, &payment.cleared))
-        (refunds(look, visit, &payment))
-        @if decides && payment.refundable_cents() > 0 { (refund_form(look, &payment)) }
+        (refunds(look, visit, &payment, decides))
+        @if decides && payment.refundable_cents() > 0 { (refund_form(look, &payment, typed)) }
         (trail(look, events.into_iter().map(|(_, event)| event).collect(), &bookings))
     };
     let title =
         look.of_two("Zahlung über ", "Payment of ").to_owned() + &look.words.amount(payment.amount_cents);
-    Ok(page::page(look, &title, &body))
+    Ok((title, body))
 }
 
 fn facts(look: &Look, it: &Payment, claim: Option<&Claim>, case: Option<&Record>) -> Markup {
@@ -121,8 +148,7 @@ fn decision(look: &Look, decision: Decision) -> &'static str {
     }
 }
 
-fn contradiction(look: &Look, visit: &Visit, it: &Payment, clearing: &Clearing) -> Markup {
-    let decides = visit.caller.may(Action::DecideMoney).is_ok();
+fn contradiction(look: &Look, visit: &Visit, (it, clearing): (&Payment, &Clearing), decides: bool) -> Markup {
     let own = clearing.asked.is_some_and(|asked| asked.by.to_string() == visit.caller.actor.id);
     let path = format!("/payments/{}/clearing", it.meta.id);
     html! {
@@ -170,8 +196,7 @@ fn decided(look: &Look, cleared: &[Cleared]) -> Markup {
     } } }
 }
 
-fn refunds(look: &Look, visit: &Visit, it: &Payment) -> Markup {
-    let decides = visit.caller.may(Action::DecideMoney).is_ok();
+fn refunds(look: &Look, visit: &Visit, it: &Payment, decides: bool) -> Markup {
     let may_agree = |refund: &Refund| {
         decides
             && refund.status == RefundStatus::Asked
@@ -195,16 +220,18 @@ fn refunds(look: &Look, visit: &Visit, it: &Payment) -> Markup {
     } } }
 }
 
-fn refund_form(look: &Look, it: &Payment) -> Markup {
-    html! { details.card {
+fn refund_form(look: &Look, it: &Payment, typed: Typed) -> Markup {
+    let wrong = |name: &str| (typed.wrong == Some(name)).then_some("true");
+    html! { details.card open[typed.wrong.is_some()] {
         summary { (look.of_two("Erstattung beantragen", "Ask for a refund")) }
         form method="post" action=(look.to(&format!("/payments/{}/refunds", it.meta.id))) {
             (look.form_token()) (once_field())
             label for="amount" { (look.of_two("Betrag in Euro", "Amount in euros")) }
             p.hint #amount-hint { (look.of_two("Höchstens ", "At most ")) (look.words.amount(it.refundable_cents())) }
-            input #amount type="text" inputmode="decimal" name="amount" required aria-describedby="amount-hint";
+            input #amount type="text" inputmode="decimal" name="amount" value=(typed.amount) required aria-describedby="amount-hint"
+                aria-invalid=[wrong("amountCents")];
             label for="reason" { (look.of_two("Grund, ohne personenbezogene Daten", "Reason, without personal data")) }
-            input #reason type="text" name="reason" required maxlength=(REASON);
+            input #reason type="text" name="reason" value=(typed.reason) required maxlength=(REASON) aria-invalid=[wrong("reason")];
             button type="submit" { (look.of_two("Beantragen", "Ask")) }
         }
     } }
@@ -260,14 +287,19 @@ pub(super) async fn ask_refund(
     PathId(payment): PathId,
     form: Form,
 ) -> Response {
+    let typed = Typed { amount: form.field("amount"), reason: form.field("reason"), wrong: None };
     let outcome = async {
-        let amount = cents(form.field("amount")).ok_or(model::Error::Invalid { field: "amountCents" })?;
-        let reason = form.field("reason").to_owned();
+        let amount = cents(typed.amount, look.words.0);
+        let amount = amount.ok_or(model::Error::Invalid { field: "amountCents" })?;
+        let reason = typed.reason.to_owned();
         let once = form.once(&[&payment.to_string(), &amount.to_string(), &reason]);
         console.broker.ask_refund(&visit.caller, payment, amount, reason, once.as_ref()).await
     };
     match outcome.await {
         Ok(it) => onward(&look, it.meta.id, "asked"),
+        Err(Error::Model(model::Error::Invalid { field: field @ ("amountCents" | "reason") })) => {
+            again(&console, &look, &visit, (payment, Typed { wrong: Some(field), ..typed })).await
+        }
         Err(error) => page::failed(&look, &error),
     }
 }
@@ -291,15 +323,40 @@ fn onward(look: &Look, payment: Id, done: &str) -> Response {
     look.onward(&format!("/payments/{payment}?done={done}"))
 }
 
-/// Cents of an amount as people write it: `12,34`, `12.34` or `12`.
-fn cents(text: &str) -> Option<i64> {
-    let text = text.trim().trim_end_matches('€').trim();
-    let (euros, cents) = text.split_once([',', '.']).unwrap_or((text, "00"));
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number(euros) || !is_number(cents) || cents.len() != 2 {
+/// Cents of an amount as people write it, and as the page itself does: `12,34`, `12.34`, `12`, and with the signs of the page's language
+/// `1.234,56 €` or `€1,234.56`.
+fn cents(text: &str, language: Language) -> Option<i64> {
+    let text = text.trim();
+    let text = text.strip_prefix('€').or_else(|| text.strip_suffix('€')).unwrap_or(text).trim();
+    let (group, decimal) = match language {
+        Language::German => ('.', ','),
+        Language::English => (',', '.'),
+    };
+    // The other language's sign before two last digits, and nowhere else, can mean nothing else.
+    let other = || {
+        let parts = text.rsplit_once(group);
+        parts.filter(|(euros, cents)| cents.len() == 2 && !euros.contains(group))
+    };
+    let (euros, cents) = text.split_once(decimal).or_else(other).unwrap_or((text, "00"));
+    let euros = ungrouped(euros, group)?;
+    if cents.len() != 2 || !is_number(cents) {
         return None;
     }
     euros.parse::<i64>().ok()?.checked_mul(100)?.checked_add(cents.parse().ok()?)
+}
+
+/// The digits of a whole number, in which a sign may set groups of three apart.
+fn ungrouped(text: &str, sign: char) -> Option<String> {
+    let mut groups = text.split(sign);
+    let first = groups.next().filter(|first| is_number(first))?;
+    let rest: Vec<&str> = groups.collect();
+    let is_grouped = first.len() <= 3 && !first.starts_with('0');
+    let sound = rest.is_empty() || (is_grouped && rest.iter().all(|it| it.len() == 3 && is_number(it)));
+    sound.then(|| first.to_owned() + &rest.concat())
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -308,18 +365,41 @@ mod tests {
 
     #[test]
     fn amounts_are_read_as_people_write_them() {
-        for (text, read) in [
-            ("12,34", Some(1_234)),
-            ("12.34 €", Some(1_234)),
-            ("12", Some(1_200)),
-            ("0,05", Some(5)),
-            ("1.234,56", None),
-            ("12,3", None),
-            ("-1", None),
-            ("", None),
-            ("99999999999999999999", None),
+        for (text, german, english) in [
+            ("12,34", Some(1_234), Some(1_234)),
+            ("12.34 €", Some(1_234), Some(1_234)),
+            ("€999.00", Some(99_900), Some(99_900)),
+            ("12", Some(1_200), Some(1_200)),
+            ("0,05", Some(5), Some(5)),
+            ("1234,56", Some(123_456), Some(123_456)),
+            ("1.234,56", Some(123_456), None),
+            ("1,234.56", None, Some(123_456)),
+            ("1.234", Some(123_400), None),
+            ("1,234", None, Some(123_400)),
+            ("1.234.567,89", Some(123_456_789), None),
+            ("1.23,45", None, None),
+            ("12.34.56", None, None),
+            ("1234.567", None, None),
+            ("0.123", None, None),
+            ("12,3", None, None),
+            ("12,", None, None),
+            ("1 2", None, None),
+            ("-1", None, None),
+            ("€", None, None),
+            ("", None, None),
+            ("99999999999999999999", None, None),
         ] {
-            assert_eq!(cents(text), read, "{text}");
+            assert_eq!(cents(text, Language::German), german, "German {text}");
+            assert_eq!(cents(text, Language::English), english, "English {text}");
+        }
+    }
+
+    #[test]
+    fn what_a_page_shows_is_read() {
+        for language in [Language::German, Language::English] {
+            for amount in [5, 99_900, 123_456, 123_456_789] {
+                assert_eq!(cents(&language.amount(amount), language), Some(amount));
+            }
         }
     }
 }

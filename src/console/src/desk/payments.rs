@@ -9,7 +9,7 @@ use model::payment::Payment;
 use model::{Id, Record, RecordKind};
 
 use super::parts::{ROWS, answer, just_done, moment, next_page, own_units, unit_filter, unit_name};
-use super::words;
+use super::{parts, words};
 use crate::Console;
 use crate::asked::Asked;
 use crate::page::{self, Look};
@@ -38,9 +38,7 @@ async fn newest(console: &Console, visit: &Visit, asked: &Asked) -> Result<(Vec<
         owner_unit: asked.get("unit").map(str::to_owned),
         ..RecordFilter::of(RecordKind::Payment)
     };
-    let found = console.broker.newest_records(&visit.caller, &filter, asked.after(), ROWS).await?;
-    let next = found.last().map(|it| it.meta().id).filter(|_| found.len() == ROWS as usize);
-    Ok((found, next))
+    parts::newest(console, visit, &filter, asked).await
 }
 
 async fn named(console: &Console, visit: &Visit, text: &str, asked: &Asked) -> Result<Vec<Record>, Error> {

@@ -12,8 +12,8 @@ use model::{Id, Record, RecordKind};
 
 use super::cases::FOUND;
 use super::parts::{
-    ROWS, all_units, answer, help, just_done, moment, next_page, next_unit, own_units, titled, unit_filter,
-    unit_name,
+    all_units, answer, help, is_theirs, just_done, moment, newest, next_page, next_unit, own_units, titled,
+    unit_filter, unit_name,
 };
 use super::{document, words};
 use crate::Console;
@@ -47,8 +47,7 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
         owner_unit: asked.get("unit").map(str::to_owned),
         ..RecordFilter::of(RecordKind::Interaction)
     };
-    let found = console.broker.newest_records(&visit.caller, &filter, asked.after(), ROWS).await?;
-    let next = found.last().map(|it| it.meta().id).filter(|_| found.len() == ROWS as usize);
+    let (found, next) = newest(console, visit, &filter, asked).await?;
     let letters: Vec<Interaction> = found.into_iter().filter_map(letter_of).collect();
     let units = own_units(console, visit);
     let body = html! {
@@ -159,10 +158,9 @@ async fn try_show(
         Some(case) => seen(console, visit, case).await?,
         None => None,
     };
-    let scope = &visit.caller.scope;
-    let is_theirs = scope.covers(&it.meta.tenant, &it.meta.unit, it.meta.public_service.as_deref());
-    let decides =
-        it.status == InteractionStatus::Open && visit.caller.may(Action::WriteCases).is_ok() && is_theirs;
+    let decides = it.status == InteractionStatus::Open
+        && visit.caller.may(Action::WriteCases).is_ok()
+        && is_theirs(visit, &it.meta);
     let mut proposed = vec![];
     for proposal in &it.proposals {
         proposed.extend(seen(console, visit, proposal.record).await?.map(|case| (proposal.clone(), case)));

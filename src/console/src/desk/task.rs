@@ -9,7 +9,9 @@ use model::activity::Task;
 use model::command::{Change, Command};
 use model::{Id, Record, RecordKind};
 
-use super::parts::{all_units, answer, help, just_done, moment, next_unit, path_of, titled, unit_name};
+use super::parts::{
+    all_units, answer, help, is_theirs, just_done, moment, next_unit, path_of, titled, unit_name,
+};
 use super::{board, words};
 use crate::Console;
 use crate::asked::{Asked, PathId};
@@ -52,6 +54,8 @@ async fn try_show(
     let undecided = console.broker.undecided(&visit.caller, &task).await?;
     let acts = match (undecided, undecided.and_then(board::decided_at)) {
         _ if !task.status.is_open() => html! {},
+        // Whoever has asked for it follows it; it is done where it lies.
+        _ if !is_theirs(visit, &task.meta) => html! {},
         (None, _) => acts(look, &task, &units),
         (Some(_), Some(path)) => decided_elsewhere(look, &task, &path, &units),
         // The operators end it by making the hand-over again, or by giving it up.
@@ -97,19 +101,15 @@ async fn about(console: &Console, look: &Look, visit: &Visit, task: &Task) -> Re
         },
         None => None,
     };
-    let link = |place: &str, id: Option<Id>| id.map(|id| look.to(&format!("/{place}/{id}")));
+    let link = |place: &str, id: Option<Id>, text: &str| {
+        id.map(|id| look.link(&format!("/{place}/{id}"), text)).unwrap_or_default()
+    };
     let nothing = record.is_none() && task.message_id.or(task.payment_id).or(task.task_id).is_none();
     Ok(html! {
         @if let Some(record) = &record { (named(look, record)) " " }
-        @if let Some(href) = link("clarifications", task.message_id) {
-            a href=(href) { (look.of_two("Nachricht", "Message")) } " "
-        }
-        @if let Some(href) = link("payments", task.payment_id) {
-            a href=(href) { (look.of_two("Zahlung", "Payment")) } " "
-        }
-        @if let Some(href) = link("tasks", task.task_id) {
-            a href=(href) { (look.of_two("Aufgabe", "Task")) }
-        }
+        (link("clarifications", task.message_id, look.of_two("Nachricht", "Message"))) " "
+        (link("payments", task.payment_id, look.of_two("Zahlung", "Payment"))) " "
+        (link("tasks", task.task_id, look.of_two("Aufgabe", "Task")))
         @if nothing { "–" }
     })
 }
@@ -120,7 +120,7 @@ fn named(look: &Look, record: &Record) -> Markup {
     html! {
         @match (record.description(), path_of(record.kind(), record.meta().id)) {
             (Some(_), _) => { (kind) " " (titled(look, record)) },
-            (None, Some(path)) => a href=(look.to(&path)) { (kind) },
+            (None, Some(path)) => (look.link(&path, kind)),
             (None, None) => (kind),
         }
     }
@@ -148,7 +148,7 @@ async fn delivery(
             dl {
                 dt { (look.of_two("An", "To")) } dd.code { (row.adapter) }
                 dt { (look.of_two("Was", "What")) } dd {
-                    @if let Some(path) = path_of(row.kind, row.record) { a href=(look.to(&path)) { (look.of_two(kind.0, kind.1)) } }
+                    @if let Some(path) = path_of(row.kind, row.record) { (look.link(&path, look.of_two(kind.0, kind.1))) }
                     @else { (look.of_two(kind.0, kind.1)) }
                 }
                 @if let Some(code) = &row.parked {
@@ -188,8 +188,15 @@ fn decided_elsewhere(look: &Look, task: &Task, place: &str, units: &[(String, St
     html! {
         section.card {
             h2 { (what_to_do(look)) }
-            p { a.button.main href=(look.to(place)) { (look.of_two("Ansehen und entscheiden", "Look and decide")) } }
-            p.hint { (look.of_two("Ist dort entschieden, ist die Aufgabe erledigt.", "Once it is decided there, the task is done.")) }
+            @if look.enters(place) {
+                p { a.button.main href=(look.to(place)) { (look.of_two("Ansehen und entscheiden", "Look and decide")) } }
+                p.hint { (look.of_two("Ist dort entschieden, ist die Aufgabe erledigt.", "Once it is decided there, the task is done.")) }
+            } @else {
+                p.hint { (look.of_two(
+                    "Darüber entscheidet jemand mit einer anderen Rolle. Ist entschieden, ist die Aufgabe erledigt.",
+                    "Somebody with another role decides about it. Once it is decided, the task is done.",
+                )) }
+            }
             (take_form(look, task))
             @if task.payment_id.is_some() { (hand_on_form(look, task, units)) }
         }

@@ -197,7 +197,7 @@ fn about(look: &Look, event: &Event) -> Markup {
     let detail = event.detail.as_ref().unwrap_or(&Value::Null);
     html! {
         @if let Some(message) = event.message_id {
-            a.code href=(look.to(&format!("/messages/{message}"))) { (message) }
+            span.code { (look.link(&format!("/messages/{message}"), &message.to_string())) }
         } @else if let Some(subject) = event.subject {
             (subject.kind.name()) " " span.code { (subject.id) }
         } @else if let Some(case) = event.case_id {

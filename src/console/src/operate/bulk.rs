@@ -72,7 +72,7 @@ fn begin(look: &Look, asked: &Asked) -> Markup {
         form method="post" action=(look.to("/messages/resend")) {
             (look.form_token()) (once_field())
             @for name in FIELDS.into_iter().filter(|it| *it != "note") { input type="hidden" name=(name) value=(asked.text(name)); }
-            (note(look, "bulk-note"))
+            (note(look, "bulk-note", ""))
             button.main type="submit" { (look.of_two("Jetzt erneut versuchen", "Try again now")) }
         }
     }
@@ -123,26 +123,75 @@ pub(super) async fn progress(
     page::page(&look, look.of_two("Gesammelt erneut versuchen", "Try many again"), &body)
 }
 
+/// All of it renews itself, the way out of it included: what is put in its place holds nothing beside it.
 fn shown(look: &Look, state: &RedriveState) -> Markup {
     let path = format!("/operations/{}", state.id);
     let runs = state.state == "running";
-    let done = state.resent + state.passed;
+    let is_done = state.state == "done";
+    let most = state.matched.max(1);
+    let at = if is_done { most } else { most.min(state.resent + state.passed) };
+    // What others settled before its turn came is counted by nobody: at the end it is what is missing.
+    let untried = if runs { state.passed } else { state.matched.saturating_sub(state.resent) };
     let part = runs.then(|| look.to(&format!("{path}?part=yes")));
     html! {
         div aria-live="polite" hx-get=[part] hx-trigger=[runs.then_some("every 2s")] hx-headers=(show::POLLING) hx-swap=[runs.then_some("outerHTML")] {
-            @if !runs { (page::done(look.of_two("Der Vorgang ist beendet.", "The work has ended."))) }
-            progress max=(state.matched.max(1)) value=(done.min(state.matched.max(1))) aria-label=(look.of_two("Fortschritt", "Progress")) {}
+            @if is_done { (page::done(look.of_two("Der Vorgang ist beendet.", "The work has ended."))) }
+            @else if !runs { (page::alert(look.of_two(
+                "Der Vorgang wurde nach einem Fehler abgebrochen. Was nicht versucht wurde, wartet weiter: Beginnen Sie ihn noch einmal.",
+                "The work was given up after a failure. What was not tried still waits: begin it once more.",
+            ))) }
+            progress max=(most) value=(at) aria-label=(look.of_two("Fortschritt", "Progress")) {}
             dl {
                 dt { (look.of_two("Begonnen", "Begun")) } dd { (show::when(look, state.since)) }
                 dt { (look.of_two("Nachrichten", "Messages")) } dd { (state.matched) }
                 dt { (look.of_two("Erneut versucht", "Tried again")) } dd { (state.resent) }
-                dt { (look.of_two("Inzwischen von anderen bewegt", "Moved by others meanwhile")) } dd { (state.passed) }
+                dt {
+                    @if runs || is_done { (look.of_two(
+                        "Nicht versucht: inzwischen bewegt oder gesperrt",
+                        "Not tried: moved meanwhile or barred",
+                    )) } @else { (look.of_two("Nicht versucht", "Not tried")) }
+                }
+                dd { (untried) }
             }
             @if runs { p { a href=(look.to(&path)) { (look.of_two("Neu laden", "Reload")) } } }
+            p { a href=(look.to("/messages?state=parked")) { (look.of_two(
+                "Zurückgestellte Nachrichten",
+                "Parked messages",
+            )) } }
         }
-        p { a href=(look.to("/messages?state=parked")) { (look.of_two(
-            "Zurückgestellte Nachrichten",
-            "Parked messages",
-        )) } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Extensions;
+
+    use super::*;
+
+    /// The page of 10 messages, of which 6 were tried and one was passed over.
+    fn page_of(state: &str) -> String {
+        let state = RedriveState {
+            id: model::ids::new_id(),
+            state: state.to_owned(),
+            matched: 10,
+            resent: 6,
+            passed: 1,
+            since: Timestamp::default(),
+        };
+        shown(&Look::from(&Extensions::new()), &state).into_string()
+    }
+
+    #[test]
+    fn what_renews_itself_leaves_nothing_behind_and_tells_how_it_ended() {
+        for (state, said, untried) in [
+            ("running", "Neu laden", "inzwischen bewegt oder gesperrt</dt><dd>1</dd>"),
+            ("done", "class=\"good\"", "inzwischen bewegt oder gesperrt</dt><dd>4</dd>"),
+            ("failed", "role=\"alert\"", "Nicht versucht</dt><dd>4</dd>"),
+        ] {
+            let page = page_of(state);
+            assert!(page.contains(said) && page.contains(untried), "{state}: {page}");
+            assert_eq!(page.contains("class=\"good\""), state == "done", "{state}: {page}");
+            assert!(page.ends_with("</a></p></div>") && page.contains("state=parked"), "{state}: {page}");
+        }
     }
 }

@@ -27,7 +27,10 @@ pub(super) async fn list(
     asked: Asked,
 ) -> Response {
     let listed = match asked.get("q") {
-        Some(text) => found(&console, &visit, text).await,
+        Some(text) => {
+            let found = console.broker.find_messages(&visit.caller, text).await;
+            found.map(|items| Listed { items, next: None })
+        }
         None => {
             let page = Page { after: asked.parsed("after"), limit: PAGE };
             console.broker.messages(&visit.caller, &filter(&asked), &page).await
@@ -37,6 +40,11 @@ pub(super) async fn list(
         Ok(listed) => listed,
         Err(error) => return page::failed(&look, &error),
     };
+    // A partner may have very many: its key leads to the list of them, which has pages.
+    let key = asked.get("q").filter(|text| listed.items.is_empty() && text.parse::<Authority>().is_ok());
+    if let Some(key) = key {
+        return look.onward(&Asked::default().with(PATH, "partner", Some(key)));
+    }
     let title = look.of_two("Nachrichten", "Messages");
     page::page(
         &look,
@@ -50,17 +58,6 @@ pub(super) async fn list(
             (pager(&look, &asked, PATH, &listed))
         },
     )
-}
-
-/// The newest messages that an id or an Aktenzeichen leads to; else those of a partner of that name.
-async fn found(console: &Console, visit: &Visit, text: &str) -> Result<Listed<Message>, broker::Error> {
-    let items = console.broker.find_messages(&visit.caller, text).await?;
-    if !items.is_empty() || text.parse::<Authority>().is_err() {
-        return Ok(Listed { items, next: None });
-    }
-    let filter = MessageFilter { partner: Some(text.to_owned()), newest: true, ..MessageFilter::default() };
-    let listed = console.broker.messages(&visit.caller, &filter, &Page::first(PAGE)).await?;
-    Ok(Listed { next: None, ..listed })
 }
 
 fn filter(asked: &Asked) -> MessageFilter {

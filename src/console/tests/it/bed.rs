@@ -28,6 +28,7 @@ const VISITORS: &[(&str, &str, &str, &[Role])] = &[
     ("clerk-waste", "soest", "63", &[Role::Clerk]),
     ("clerk-unna", "unna", "*", &[Role::Clerk]),
     ("cashier", "soest", "*", &[Role::Cashier]),
+    ("cashier-70", "soest", "70", &[Role::Cashier]),
     ("auditor", "soest", "*", &[Role::Auditor]),
     ("records-manager", "soest", "*", &[Role::RecordsManager]),
     ("admin", "soest", "*", &[Role::Admin]),

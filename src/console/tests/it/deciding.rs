@@ -34,6 +34,12 @@ async fn a_contradiction_is_decided_by_two_about_what_they_saw() {
     let own = text(&bed.see("cashier", &format!("/tasks/{task}")).await.is(200));
     assert!(own.contains(&path) && !own.contains("/complete"), "it is decided there: {own}");
 
+    let hand_on = format!("/tasks/{task}/hand-on");
+    led(&bed.send("cashier", &hand_on, &[("unit", "70")]).await);
+    let read = text(&bed.see("cashier-70", &path).await.is(200));
+    let acts = ["/clearing", "/refunds"].iter().any(|act| read.contains(&format!("{path}{act}")));
+    assert!(!acts && read.contains("Darüber entscheidet die Kasse"), "who was only asked reads it: {read}");
+
     let clear = format!("{path}/clearing");
     let shown = value_of(&text(&bed.see("cashier", &path).await.is(200)), "shown");
     let keep = [("decision", "keep"), ("shown", &*shown)];
@@ -107,6 +113,13 @@ async fn whoever_works_for_one_public_service_sees_and_decides_about_that_alone(
     assert!(page.contains(&message), "{page}");
     for act in ["/complete", "/hand-on"] {
         assert!(!page.contains(act), "what waits is ended where it is decided about: {page}");
+    }
+    // Who may not read messages begins at the task, and is told.
+    for (place, part) in
+        [("/desk?kind=clarification".to_owned(), task.as_str()), (format!("/tasks/{task}"), "anderen Rolle")]
+    {
+        let page = text(&bed.see("cashier", &place).await.is(200));
+        assert!(page.contains(part) && !page.contains("/clarifications/"), "{place}: {page}");
     }
     for act in ["resend", "return", "park", "forward"] {
         let path = format!("/clarifications/{message}/{act}");

@@ -141,6 +141,12 @@ async fn what_waits_lies_on_the_desk_of_its_unit_and_a_task_is_taken_handed_on_a
         led(&bed.send("clerk", &act("hand-on"), &[("version", "2"), ("unit", "70")]).await).contains("/desk")
     );
     bed.see("clerk-70", &format!("/cases/{case}")).await.is(200);
+    for (visitor, does) in [("clerk", false), ("clerk-70", true)] {
+        let page = text(&bed.see(visitor, &format!("/tasks/{task}")).await.is(200));
+        for act in ["take", "hand-on", "complete"].map(act) {
+            assert_eq!(page.contains(&act), does, "who has asked reads it: {visitor} {act}: {page}");
+        }
+    }
     assert!(
         led(&bed.send("clerk-70", &act("complete"), &[("result", "geprüft")]).await)
             .contains("done=completed")
@@ -287,8 +293,9 @@ async fn a_broken_message_is_explained_mended_returned_and_forwarded_by_its_unit
     upload(&bed, "clerk", &mend, &[token, send], None).await.is(403);
     let large = vec![b' '; usize::try_from(MOST_BYTES).unwrap() + 1];
     upload(&bed, "clerk", &mend, &[token, send], Some(&large)).await.is(409);
-    let refused = upload(&bed, "clerk", &mend, &[token, send], good).await.is(422);
-    assert!(text(&refused).contains("message.unknown"), "{}", text(&refused));
+    let fields = [token, send, ("note", "berichtigt")];
+    let refused = text(&upload(&bed, "clerk", &mend, &fields, good).await.is(422));
+    assert!(refused.contains("message.unknown") && refused.contains("value=\"berichtigt\""), "{refused}");
     let still = bed.gateway.call(&bed.token, Call::get(&path)).await.is(200).json();
     assert_eq!(still["rule"], "message.parked-by-hand", "nothing was changed");
 
@@ -354,8 +361,16 @@ async fn a_payment_is_followed_to_the_cash_office_and_given_back_by_two() {
     bed.send("clerk", &format!("{path}/refunds"), &[("amount", "5"), ("reason", "zu viel")]).await.is(403);
     for amount in ["", "0", "25,01", "-1", "x"] {
         let asked = [("amount", amount), ("reason", "zu viel")];
-        bed.send("cashier", &format!("{path}/refunds"), &asked).await.is(409);
+        let again = text(&bed.send("cashier", &format!("{path}/refunds"), &asked).await.is(422));
+        for part in ["Bitte prüfen Sie den Betrag.", &format!("value=\"{amount}\""), "value=\"zu viel\""] {
+            assert!(again.contains(part), "{part}: {again}");
+        }
     }
+    let unsaid = text(&bed.send("cashier", &format!("{path}/refunds"), &[("amount", "5,00")]).await.is(422));
+    assert!(unsaid.contains("Bitte prüfen Sie den Grund.") && unsaid.contains("value=\"5,00\""), "{unsaid}");
+    // Where somebody may not go nothing leads, but what is there is said.
+    let of_case = text(&bed.see("auditor", &format!("/cases/{case}")).await.is(200));
+    assert!(of_case.contains("Zahlung über") && !of_case.contains("/payments/"), "{of_case}");
     let asked = [("amount", "5,00"), ("reason", HOSTILE)];
     let form = text(&bed.see("cashier", &path).await.is(200));
     let once = value_of(&form, "once");
@@ -399,6 +414,18 @@ async fn cases_are_found_by_their_names_within_ones_own_units() {
     }
     bed.see("clerk", &format!("/cases/{}", model::ids::new_id())).await.is(404);
     bed.see("clerk", "/cases/x").await.is(404);
+}
+
+#[tokio::test]
+async fn a_full_page_of_a_list_leads_on_only_if_there_is_more() {
+    let bed = Bed::start().await;
+    for (from, to, more) in [(0, 50, false), (50, 51, true)] {
+        for at in from..to {
+            case(&bed, "Bauantrag", &format!("A-{at}")).await;
+        }
+        let page = text(&bed.see("clerk", "/cases").await.is(200));
+        assert_eq!(page.contains("rel=\"next\""), more, "{to}: {page}");
+    }
 }
 
 /// What a clerk mends in a browser: a container that broke off on its way, and the whole one.

@@ -113,12 +113,21 @@ async fn a_stuck_message_is_found_and_resent_with_a_note_that_the_audit_log_show
     }
     let page = text(&bed.see("operator", &format!("/messages/{id}?lang=en")).await.is(200));
     assert!(page.contains("erst &lt;b&gt;ansehen&lt;/b&gt;") && page.contains("Try again"), "{page}");
+    let stale = [("once", &*value_of(&page, "once")), ("seen", &*value_of(&page, "seen"))];
     bed.send("operator", &format!("/messages/{id}/resend"), &[("note", "Leitung steht wieder")])
         .await
         .is(303);
     assert_eq!(state(&bed, id).await, "accepted");
+    let refused = text(&bed.send("operator", &format!("/messages/{id}/return"), &stale).await.is(409));
+    assert!(refused.contains("model.version-conflict"), "another page showed it as it was: {refused}");
+    assert_eq!(state(&bed, id).await, "accepted");
     let log = text(&bed.see("operator", "/audit").await.is(200));
     assert!(log.contains("Leitung steht wieder") && log.contains("noch einmal versucht"), "{log}");
+    for (role, leads) in [("operator", true), ("admin", false)] {
+        let log = text(&bed.see(role, "/audit").await.is(200));
+        assert!(log.contains(&id.to_string()), "{role}: {log}");
+        assert_eq!(log.contains(&format!("/messages/{id}")), leads, "{role} may not read messages: {log}");
+    }
     let log = text(&bed.see("auditor", &format!("/audit?kind=message.resent&subject={id}")).await.is(200));
     assert!(log.contains("Leitung steht wieder") && !log.contains("ansehen"), "{log}");
     let log = text(&bed.see("auditor", "/audit?subject=irgendwas").await.is(200));
@@ -327,6 +336,9 @@ async fn pages_of_a_list_lead_from_one_to_the_next() {
         let sent = Call::post("/messages").with("content-type", "application/xml");
         bed.gateway.call(&bed.token, sent.bytes(format!("<who-knows>{at}</who-knows>"))).await.is(202);
     }
+    // A partner's key leads to a list that has pages, too.
+    let sought = bed.see("operator", "/messages?q=bab:05974028").await.is(303);
+    assert!(sought.header("location").starts_with("/console/messages?partner=bab%3A05974028&"));
     let first = text(&bed.see("operator", "/messages?direction=in&lang=en").await.is(200));
     assert_eq!(first.matches("<th scope=\"row\">").count(), 50);
     let link =

@@ -211,14 +211,19 @@ impl NewRows {
     }
 }
 
+fn with_ending(target: &Path, ending: &str) -> PathBuf {
+    let mut path = target.as_os_str().to_owned();
+    path.push(ending);
+    PathBuf::from(path)
+}
+
 /// A file beside the one that it will be.
 async fn new_file(target: &Path, version: i64) -> Result<Place, Error> {
-    if target.exists() {
+    // What another database left beside it would be applied to this one.
+    if ["", "-wal", "-shm", "-journal"].iter().any(|ending| with_ending(target, ending).exists()) {
         return Err(Error::NotEmpty);
     }
-    let mut path = target.as_os_str().to_owned();
-    path.push(".restoring");
-    let path = PathBuf::from(path);
+    let path = with_ending(target, ".restoring");
     match fs::remove_file(&path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
         _ => {}

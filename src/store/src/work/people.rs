@@ -33,6 +33,16 @@ impl Work {
         self.one(if it.version == 1 { INSERT } else { UPDATE }, args, "person")
     }
 
+    /// Only a precondition: the user's version is still this one.
+    pub fn require_person(&mut self, person: Id, version: u64) -> &mut Self {
+        // Written, not only read: on PostgreSQL the row stays locked until the commit.
+        self.one(
+            "UPDATE person SET version = version WHERE id = $1 AND version = $2",
+            vec![person.into(), version.into()],
+            "person",
+        )
+    }
+
     /// Takes the code of a step. Precondition: none of this step or a later one was taken.
     pub fn take_totp_step(&mut self, person: Id, step: u64) -> &mut Self {
         self.one(

@@ -266,6 +266,20 @@ async fn rows_that_are_none_are_refused_and_leave_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_another_database_left_beside_the_new_one_is_refused() {
+    on_every_engine(|bed| async move {
+        for ending in ["-wal", "-shm", "-journal"] {
+            let target = bed.folder.path().join(format!("new{ending}.db")).display().to_string();
+            fs::write(format!("{target}{ending}"), b"of another one").unwrap();
+            let refused = NewRows::create(&format!("sqlite:{target}"), 1).await.err().unwrap();
+            assert_eq!(refused.code(), "store.not-empty", "{ending}");
+            assert!(!Path::new(&target).exists());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_older_key_wrapped_is_wrapped_anew() {
     on_every_engine(|bed| async move {
         let payloads = filled(&bed, &EvidenceKey::random().unwrap()).await;

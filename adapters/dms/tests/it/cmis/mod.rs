@@ -43,7 +43,7 @@ pub(crate) fn settings(repository: &Repository, binding: Binding) -> Settings {
 }
 
 pub(crate) fn port(settings: Settings) -> Cmis {
-    Cmis::new(settings, &mapping(), client(Duration::from_secs(2)), Arc::new(SystemClock))
+    Cmis::new(settings, &mapping(), client(Duration::from_secs(10)), Arc::new(SystemClock))
 }
 
 pub(crate) async fn started(binding: Binding) -> (Repository, Arc<Dms>) {

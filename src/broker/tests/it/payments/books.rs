@@ -56,7 +56,7 @@ async fn each_booking_stands_in_one_file_and_files_are_the_same_bytes_again() {
         let till = Till::open(database).await;
         assert_eq!(export(&till).await, None);
         let claim = till.claim(2_500).await;
-        let once = Once { key: "k".into(), digest: "d".into() };
+        let once = Once::new("k".into(), "d".into());
         let cashier = till.cashier();
         let ask = || till.broker().export_bookings(&cashier, GEBUEHREN, Some(&once));
         let first = ask().await.unwrap().unwrap();

@@ -13,7 +13,7 @@ use crate::house::caller;
 async fn a_claim_is_numbered_and_booked_once_however_often_it_is_asked_for() {
     on_every_engine(|database| async move {
         let till = Till::open(database).await;
-        let once = Once { key: "k1".into(), digest: "d".into() };
+        let once = Once::new("k1".into(), "d".into());
         let make = || till.broker().create_claim(&till.clerk, till.new_claim(2_500), Some(&once));
         let first = make().await.unwrap();
         assert_eq!(make().await.unwrap(), first);

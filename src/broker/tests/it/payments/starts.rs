@@ -64,7 +64,7 @@ async fn there_is_one_open_payment_of_a_claim_and_the_same_request_gets_the_same
     on_every_engine(|database| async move {
         let till = Till::open(database).await;
         let claim = till.claim(2_500).await;
-        let once = Once { key: "p".into(), digest: "d".into() };
+        let once = Once::new("p".into(), "d".into());
         let start =
             |once| till.broker().start_payment(&till.clerk, claim.meta.id, NewPayment::default(), once);
         let first = start(Some(&once)).await.unwrap();

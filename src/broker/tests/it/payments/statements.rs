@@ -224,7 +224,7 @@ async fn a_key_belongs_to_one_statement() {
     on_every_engine(|database| async move {
         let till = Till::open(database).await;
         let cashier = till.cashier();
-        let once = Once { key: "k".into(), digest: "line".into() };
+        let once = Once::new("k".into(), "line".into());
         let take = async |text: &str| {
             let json = serde_json::to_string(&line("A", 100, text)).unwrap();
             till.broker().take_statement(&cashier, GEBUEHREN, body(json), Some(&once)).await

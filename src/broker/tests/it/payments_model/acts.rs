@@ -212,7 +212,7 @@ impl<'a> History<'a> {
                 (Err(error), _) => Err(error),
             },
             (None, Act::StartCutOff) => {
-                let once = Once { key: Id::from_u128(self.desk.number()).to_string(), digest: "d".into() };
+                let once = Once::new(Id::from_u128(self.desk.number()).to_string(), "d".into());
                 cut_off(b, begin(Some(once.clone()))).await;
                 let first = begin(Some(once.clone())).await;
                 let again = begin(Some(once)).await;
@@ -244,7 +244,7 @@ impl<'a> History<'a> {
         };
         let cents = if b.is_multiple_of(4) { free } else { i64::from(b % 3_000) + 1 };
         let by = self.desk.cashier();
-        let once = Once { key: by.actor.id.clone(), digest: "r".into() };
+        let once = Once::new(by.actor.id.clone(), "r".into());
         let broker = self.desk.broker();
         let ask = || broker.ask_refund(&by, id, cents, "Antrag zurückgenommen".into(), Some(&once));
         if b.is_multiple_of(5) {

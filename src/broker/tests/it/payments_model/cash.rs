@@ -134,7 +134,7 @@ impl History<'_> {
     async fn take(&mut self, account: usize, lines: &[Line], b: u32) -> Outcome {
         let bytes = Bytes::from(serde_json::to_vec(lines).map_err(|error| error.to_string())?);
         let cashier = self.desk.cashier();
-        let once = Once { key: cashier.actor.id.clone(), digest: "s".into() };
+        let once = Once::new(cashier.actor.id.clone(), "s".into());
         let broker = self.desk.broker();
         let take = || {
             let body = futures::stream::iter([Ok(bytes.clone())]);

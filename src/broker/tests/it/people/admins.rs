@@ -1,8 +1,10 @@
 //! Administrators: nobody gives what he does not have, nobody changes himself, and with four eyes nothing is raised by one alone.
 
-use broker::{Act, NewApproval, NewUser, PeopleSettings, UserChange, UserFilter, UserState};
+use broker::{
+    Act, LinkBy, NewApproval, NewUser, PeopleSettings, Stranger, UserChange, UserFilter, UserState,
+};
 use model::rights::Within;
-use model::{Action, Actor, Caller, EventKind, Role, Scope};
+use model::{Action, Actor, Caller, EventKind, Id, Role, Scope};
 use serde_json::json;
 use store::Work;
 
@@ -63,6 +65,28 @@ async fn users_come_in_pages_by_login() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pages_of_users_are_full_and_end_at_users_who_are_seen() {
+    let bed = Bed::new(None, PeopleSettings::default()).await;
+    for number in 0..60 {
+        for (login, unit) in [("elsewhere", "70"), ("mine", "63")] {
+            let new = new_user(&format!("{login}{number:02}"), &[Role::Clerk]);
+            let new = NewUser { units: Within::one(unit), ..new };
+            bed.broker.add_user("soest", new, &command_line()).await.unwrap();
+        }
+    }
+    let scope = Scope { units: Within::one("63"), ..Scope::tenant("soest") };
+    let of_unit = Caller { scope, ..bed.admin() };
+    let first = bed.broker.users(&of_unit, &UserFilter::default()).await.unwrap();
+    assert_eq!((first.items.len(), first.next.as_deref()), (50, Some("mine49")));
+    let rest = UserFilter { search: String::new(), after: first.next };
+    let rest = bed.broker.users(&of_unit, &rest).await.unwrap();
+    assert_eq!((rest.items.len(), rest.next), (10, None));
+    let others = UserFilter { search: "elsewhere".into(), after: None };
+    let others = bed.broker.users(&of_unit, &others).await.unwrap();
+    assert_eq!((others.items.len(), others.next), (0, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_changes_the_own_rights() {
     let settings = PeopleSettings { totp: broker::TotpPolicy::Optional, ..PeopleSettings::default() };
     let bed = Bed::new(None, settings).await;
@@ -95,8 +119,9 @@ async fn with_four_eyes_what_raises_rights_is_asked_for_and_then_carried_out() {
     assert_eq!(code(bed.broker.check_user_change(&admin, user.id, 1, &change).await), "done");
     assert_eq!(bed.broker.user(&admin, user.id).await.unwrap().roles, []);
     let mut work = Work::new();
-    bed.broker.carry_out_user(&mut work, "soest", user.id, &change, &command_line()).await.unwrap();
-    let foreign = bed.broker.carry_out_user(&mut work, "unna", user.id, &change, &command_line()).await;
+    let agreed = (&change, None);
+    bed.broker.carry_out_user(&mut work, "soest", user.id, agreed, &command_line()).await.unwrap();
+    let foreign = bed.broker.carry_out_user(&mut work, "unna", user.id, agreed, &command_line()).await;
     assert_eq!(code(foreign), "model.not-found");
     // Less is done at once, and so is an initial secret for whoever has no password yet.
     assert_eq!(code(bed.broker.reset_user(&admin, user.id).await), "done");
@@ -142,4 +167,52 @@ async fn with_four_eyes_nobody_alone_gets_to_be_whom_a_provider_knows() {
     bed.broker.agree_to(&other, asked.id).await.unwrap();
     let invited = bed.broker.reset_user(&admin, id).await.unwrap();
     assert_eq!(code(bed.broker.begin_set_up(&invited.secret).await), "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_set_an_account_up_before_it_was_linked_is_out_of_it() {
+    let bed = Bed::new(None, PeopleSettings::default()).await;
+    let (_, open, _) = bed.with_codes("olaf", &[Role::Operator]).await;
+    let olaf = Stranger {
+        issuer: "https://sso.example".into(),
+        subject: "4711".into(),
+        email: None,
+        login: Some("olaf".into()),
+        name: None,
+        rights: None,
+    };
+    let known = bed.broker.sign_in_stranger("soest", &olaf, LinkBy::Login).await.unwrap();
+    assert!(bed.broker.visit(&open.token).await.unwrap().is_none());
+    assert_eq!(code(bed.broker.sign_in("olaf", PASSWORD, None).await), "user.refused");
+    let user = bed.broker.visit(&known.token).await.unwrap().unwrap().user;
+    assert_eq!((user.has_password, user.has_totp, user.recovery_left), (false, false, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_agreed_to_changes_a_user_only_as_it_was_shown() {
+    let settings = PeopleSettings { four_eyes: true, ..PeopleSettings::default() };
+    let bed = Bed::new(None, settings).await;
+    let admin = bed.admin();
+    let other = Caller { actor: Actor { kind: "person".into(), id: "other".into() }, ..admin.clone() };
+    let id = bed.invites("erika", &[Role::Clerk]).await.user.id;
+    let roles = |roles: &[Role]| UserChange { roles: Some(roles.to_vec()), ..UserChange::default() };
+    let asked = async |change: UserChange| {
+        let act = Act::User { user: id, change: Box::new(change), before: None };
+        let new = NewApproval { act, reason: "Vertretung".into() };
+        bed.broker.ask_for(&admin, new, None).await.unwrap().id
+    };
+    let agreed = async |approval: Id| code(bed.broker.agree_to(&other, approval).await);
+    let user = async || bed.broker.user(&admin, id).await.unwrap();
+    // Of two requests the second says nothing any more of whom the first has changed.
+    let cashier = asked(roles(&[Role::Clerk, Role::Cashier])).await;
+    let operator = asked(roles(&[Role::Clerk, Role::Operator])).await;
+    assert_eq!(agreed(cashier).await, "done");
+    assert_eq!(agreed(operator).await, "model.version-conflict");
+    let changed = user().await;
+    assert!(changed.roles.len() == 2 && changed.roles.contains(&Role::Cashier), "{changed:?}");
+    // What was lowered since it was asked for does not come back.
+    let more = asked(roles(&[Role::Clerk, Role::Cashier, Role::Operator])).await;
+    bed.broker.change_user(&admin, id, changed.version, &roles(&[Role::Clerk])).await.unwrap();
+    assert_eq!(agreed(more).await, "model.version-conflict");
+    assert_eq!(user().await.roles, [Role::Clerk]);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use broker::{Next, PeopleSettings, TotpPolicy, UserChange, UserState};
 use model::{EventKind, Role};
 
-use super::bed::{Bed, MINUTE, PASSWORD, code};
+use super::bed::{Bed, MINUTE, PASSWORD, code, command_line};
 use crate::engines::on_every_engine;
 
 fn state(state: UserState) -> UserChange {
@@ -104,6 +104,27 @@ async fn an_origin_that_tries_very_many_logins_waits_and_others_do_not() {
     }
     assert_eq!(code(bed.broker.sign_in("erika", PASSWORD, Some("10.6.6.6")).await), "user.refused");
     assert_eq!(code(bed.broker.sign_in("erika", PASSWORD, Some("10.0.0.7")).await), "done");
+}
+
+/// The password is looked at on the only thread for such work, which is held until the password is over.
+#[test]
+fn a_password_that_ends_while_it_is_looked_at_opens_nothing() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.max_blocking_threads(1).enable_all().build().unwrap().block_on(async {
+        let bed = Bed::new(None, PeopleSettings::default()).await;
+        let (user, _) = bed.clerk("erika").await;
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let held = tokio::task::spawn_blocking(move || wait.recv());
+        let (broker, before) = (bed.broker.clone(), bed.broker.times_hashed());
+        let signing_in = tokio::spawn(async move { broker.sign_in("erika", PASSWORD, None).await });
+        while bed.broker.times_hashed() == before && !signing_in.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        bed.broker.reset_user_of("soest", user.id, &command_line()).await.unwrap();
+        drop(go);
+        assert!(held.await.unwrap().is_err(), "nothing was said, it was only let go");
+        assert_eq!(code(signing_in.await.unwrap()), "user.refused");
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
