@@ -23,6 +23,19 @@ async fn every_answer_is_one_that_is_described() {
         eprintln!("AMTSBOTE_TEST_ZEEP names no Python: the description is not held against the gateway");
         return;
     };
+    let python = Path::new(&python);
+    let (mut succeeds, mut told) = held_against_a_gateway(python).await;
+    if !succeeds && told.contains(FAULT_OF_PYTHON) {
+        (succeeds, told) = held_against_a_gateway(python).await;
+    }
+    assert!(succeeds, "{told}");
+}
+
+/// What Python's own parser says now and then when two threads are in it, before 3.11.5: that is no answer of ours.
+const FAULT_OF_PYTHON: &str = "AST constructor recursion depth mismatch";
+
+/// Whether Schemathesis is content with a new gateway, and what it says.
+async fn held_against_a_gateway(python: &Path) -> (bool, String) {
     let gateway = Gateway::start().await;
     let token = gateway.token("soest", "*", "*", ALL_ROLES).await;
     let there = gateway.token("lippstadt", "*", "*", ALL_ROLES).await;
@@ -45,8 +58,8 @@ async fn every_answer_is_one_that_is_described() {
     let ids: Map<_, _> = things.ids.iter().map(|(kind, id)| ((*kind).to_owned(), json!(id))).collect();
     let examples = std::env::var("AMTSBOTE_EXAMPLES").ok();
     let phases = if examples.is_some() { "coverage,fuzzing" } else { "fuzzing" };
-    let mut run = Command::new(Path::new(&python).with_file_name("schemathesis"));
-    run.args(["run", "--no-color", "--no-shrink", "--phases", phases, "--max-examples"])
+    let run = Command::new(python.with_file_name("schemathesis"))
+        .args(["run", "--no-color", "--no-shrink", "--phases", phases, "--max-examples"])
         .arg(examples.as_deref().unwrap_or(EXAMPLES))
         .arg("openapi.json")
         .env("AMTSBOTE_BASE", &base)
@@ -54,24 +67,13 @@ async fn every_answer_is_one_that_is_described() {
         .env("AMTSBOTE_THERE", json!(ids).to_string())
         .current_dir(folder.path())
         .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let most = Duration::from_secs(if examples.is_some() { 3_600 } else { 300 });
-    let (mut succeeds, mut told) = judged(&mut run, most).await;
-    if !succeeds && told.contains(FAULT_OF_PYTHON) {
-        (succeeds, told) = judged(&mut run, most).await;
-    }
+        .kill_on_drop(true)
+        .output();
+    let most = if examples.is_some() { 3_600 } else { 300 };
+    let outcome = tokio::time::timeout(Duration::from_secs(most), run).await;
+    let outcome = outcome.expect("Schemathesis hangs").expect("there is no Schemathesis beside this Python");
     server.abort();
     workers.stop().await;
-    assert!(succeeds, "{told}");
-}
-
-/// What Python's own parser says now and then when two threads are in it, before 3.11.5. No request is made then, so nothing is judged.
-const FAULT_OF_PYTHON: &str = "AST constructor recursion depth mismatch";
-
-/// Whether Schemathesis is content, and what it says.
-async fn judged(run: &mut Command, most: Duration) -> (bool, String) {
-    let outcome = tokio::time::timeout(most, run.output()).await;
-    let outcome = outcome.expect("Schemathesis hangs").expect("there is no Schemathesis beside this Python");
     let (out, err) = (String::from_utf8_lossy(&outcome.stdout), String::from_utf8_lossy(&outcome.stderr));
     (outcome.status.success(), format!("{out}\n{err}"))
 }
