@@ -14,7 +14,6 @@ import hashlib
 import json
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -277,11 +276,7 @@ def arguments():
 
 def main():
     options = arguments()
-    scratch = Path(tempfile.mkdtemp(prefix="amtsbote-root-"))
-    try:
-        base(Path(options.archive), scratch, options.package)
-    finally:
-        subprocess.run(["rm", "-rf", "--one-file-system", scratch], check=True)
+    base(Path(options.archive), options.package)
     own_namespaces("--mount", "--pid", "--net")
     # The first process of a namespace hears only what it asks for. What is open ends by what stands behind `finally`.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -10,7 +10,6 @@ engine for containers is not needed. Needs root, and Debian's mirror for what th
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -129,10 +128,7 @@ def arguments():
 
 def main():
     options = arguments()
-    # Whatever was mounted is gone with the namespace before the folder is taken away.
-    if os.environ.get("AMTSBOTE_CLEAN_ROOT") != "inside":
-        with tempfile.TemporaryDirectory(prefix="amtsbote-root-") as scratch:
-            base(Path(options.archive), Path(scratch), options.package)
+    base(Path(options.archive), options.package)
     own_namespaces("--mount", "--pid")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scratch = Path(tempfile.mkdtemp(prefix="amtsbote-image-"))

@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -61,12 +62,21 @@ def mirror():
     raise Failed(f"this machine's apt knows no mirror of Debian {RELEASE}")
 
 
-def base(archive, scratch, package):
+def base(archive, package):
     """Makes the archive if it is not there: the smallest system, and the packages that ours depends on, not installed yet."""
     if archive.exists():
         return
     print(f"==> making a clean root of Debian {RELEASE}, once", file=sys.stderr)
-    root = scratch / "base"
+    scratch = Path(tempfile.mkdtemp(prefix="amtsbote-root-"))
+    try:
+        fill(archive, scratch / "base", package)
+    finally:
+        # Nothing that is still mounted there is touched.
+        subprocess.run(["rm", "-rf", "--one-file-system", scratch], check=True)
+
+
+def fill(archive, root, package):
+    """Installs the system at `root`, and packs it into the archive."""
     run(["debootstrap", "--variant=minbase", RELEASE, root, mirror()])
     shutil.copy(package, root / "tmp/amtsbote.deb")
     chroot = ["chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"]
@@ -76,7 +86,6 @@ def base(archive, scratch, package):
     half = archive.with_suffix(".half")
     run(["tar", "--one-file-system", "-C", root, "-cf", half, "."])
     half.rename(archive)
-    shutil.rmtree(root)
 
 
 class Root:

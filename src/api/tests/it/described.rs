@@ -25,7 +25,7 @@ async fn every_answer_is_one_that_is_described() {
     };
     let python = Path::new(&python);
     let (mut succeeds, mut told) = held_against_a_gateway(python).await;
-    if !succeeds && told.contains(FAULT_OF_PYTHON) {
+    if !succeeds && told.contains(FAULT_OF_PYTHON) && !told.contains(FAILURES) {
         (succeeds, told) = held_against_a_gateway(python).await;
     }
     assert!(succeeds, "{told}");
@@ -33,6 +33,9 @@ async fn every_answer_is_one_that_is_described() {
 
 /// What Python's own parser says now and then when two threads are in it, before 3.11.5: that is no answer of ours.
 const FAULT_OF_PYTHON: &str = "AST constructor recursion depth mismatch";
+
+/// Heads what Schemathesis says of answers that are failures of ours; what it has found is never asked again.
+const FAILURES: &str = "= FAILURES =";
 
 /// Whether Schemathesis is content with a new gateway, and what it says.
 async fn held_against_a_gateway(python: &Path) -> (bool, String) {
