@@ -1,12 +1,27 @@
 """What Schemathesis does not know of the interface by itself."""
+import ast
 import json
 import os
+import threading
 import uuid
 
 import schemathesis
 
 # Something of every kind that is there (`described.rs`), by the first step of a path.
 THERE = json.loads(os.environ.get("AMTSBOTE_THERE", "{}"))
+
+
+# Before 3.11.5, Python fails with "AST constructor recursion depth mismatch" where two threads make a syntax tree and one is interrupted by the
+# collection of garbage. Hypothesis makes trees of what it shows, and looks at each collection: one thread after the other.
+_parse, _turn = ast.parse, threading.RLock()
+
+
+def _parse_in_turn(*args, **kwargs):
+    with _turn:
+        return _parse(*args, **kwargs)
+
+
+ast.parse = _parse_in_turn
 
 
 @schemathesis.serializer("application/partial-upload")
