@@ -230,7 +230,7 @@ impl From<WantedAct> for Act {
             }
             WantedAct::EraseEvent { root, event } => Act::EraseEvent { root, event },
             WantedAct::ErasePayload { root, payload } => Act::ErasePayload { root, payload },
-            WantedAct::Forward { message, to } => Act::Forward { message, to },
+            WantedAct::Forward { message, to } => Act::Forward { message, to, seen: None },
         }
     }
 }

@@ -281,6 +281,9 @@ fn problems_of(route: &Route) -> Vec<u16> {
         "PUT" | "PATCH" => all.extend([409, 413, 415, 422]),
         _ => {}
     }
+    if route.by_state {
+        all.push(409);
+    }
     if route.if_match.is_some() {
         all.extend([412, 428]);
     }

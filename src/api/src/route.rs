@@ -86,6 +86,8 @@ pub struct Route {
     pub(crate) may_ask: bool,
     /// Whether there may be nothing to give (204).
     pub(crate) or_nothing: bool,
+    /// Whether what is there may be in a state in which it is not given (409).
+    pub(crate) by_state: bool,
     pub(crate) handler: MethodRouter<Api>,
 }
 
@@ -114,6 +116,7 @@ impl Route {
             gives: Gives::Nothing,
             may_ask: false,
             or_nothing: false,
+            by_state: false,
             handler: on(filter, handler),
         }
     }
@@ -213,6 +216,10 @@ impl Route {
 
     pub(crate) fn or_nothing(self) -> Self {
         Route { or_nothing: true, ..self }
+    }
+
+    pub(crate) fn by_state(self) -> Self {
+        Route { by_state: true, ..self }
     }
 
     pub(crate) fn gives_nothing(self, status: u16) -> Self {

@@ -28,6 +28,7 @@ pub(super) fn citizen_routes() -> Vec<Route> {
         Route::get("/claims/{id}/payment-link", "readPaymentLink", citizens::payment_link)
             .says("Gives the address at which whoever owes a claim pays it, until nothing is owed any more.")
             .needs(WriteClaims)
-            .gives::<citizens::PaymentLink>(200),
+            .gives::<citizens::PaymentLink>(200)
+            .by_state(),
     ]
 }

@@ -39,9 +39,10 @@ pub(super) fn claim_routes() -> Vec<Route> {
             .takes::<claims::CashReference>()
             .gives::<Claim>(200),
         Route::get("/claims/{id}/girocode", "readGirocode", claims::girocode)
-            .says("Gives the EPC QR code of what is left to pay, as a picture or as its text.")
+            .says("Gives the EPC QR code of what is left to pay, as a picture or as its text, as long as something is owed.")
             .needs(ReadCases)
-            .gives_one_of(claims::GIROCODE_TYPES),
+            .gives_one_of(claims::GIROCODE_TYPES)
+            .by_state(),
         Route::post("/claims/{id}/payments", "startPayment", claims::pay)
             .says("Begins an online payment of what is left of a claim; the payer pays at its paymentUrl.")
             .needs(WriteClaims)
