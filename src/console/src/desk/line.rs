@@ -57,9 +57,11 @@ pub(super) async fn of_tree(
     (record, path, title): (Id, &str, &str),
     before: Option<Id>,
 ) -> Result<Markup, Error> {
-    let events = console.broker.tree_events(caller, record, before, EVENTS).await?;
-    let full = events.len() == EVENTS as usize;
-    let last = events.last().map(|event| event.id).filter(|_| full);
+    // One more than is shown tells whether there is more.
+    let mut events = console.broker.tree_events(caller, record, before, EVENTS + 1).await?;
+    let is_all = events.len() <= EVENTS as usize;
+    events.truncate(EVENTS as usize);
+    let last = events.last().map(|event| event.id).filter(|_| !is_all);
     Ok(html! {
         section #line {
             h2 { (title) }

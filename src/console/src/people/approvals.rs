@@ -330,8 +330,8 @@ fn subject(look: &Look, approval: &Approval, names: &Names) -> Markup {
     html! {
         (kind_of(look, &approval.subject_kind)) " "
         @match path {
-            Some(path) => a href=(look.to(&path)) { (named(names, id)) },
-            None => (named(names, id)),
+            Some(path) if look.enters(&path) => a href=(look.to(&path)) { (named(names, id)) },
+            _ => (named(names, id)),
         }
     }
 }
