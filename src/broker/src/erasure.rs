@@ -32,7 +32,7 @@ impl Broker {
         let place = self.to_erase(&scope, root, what).await?;
         let mut work = Work::new();
         self.add_erasure(&mut work, &scope.tenant, &place, what, &caller.actor);
-        self.store().commit(work).await?;
+        self.store().commit(work).await.map_err(|error| held(error.into()))?;
         self.after_erasure(what).await
     }
 
@@ -63,7 +63,7 @@ impl Broker {
         }
     }
 
-    /// Rows of an erasure.
+    /// Rows of an erasure, whose commit refuses if a bar was set meanwhile ([`held`]).
     pub(crate) fn add_erasure(
         &self,
         work: &mut Work,
@@ -72,6 +72,9 @@ impl Broker {
         what: Erasure,
         by: &Actor,
     ) {
+        if let Some(root) = place.root {
+            work.require_unheld(tenant, root);
+        }
         let (kind, detail) = match what {
             Erasure::Event(id) => {
                 work.erase_event(tenant, id);
@@ -110,4 +113,9 @@ impl Broker {
             after = last.number;
         }
     }
+}
+
+/// The error of a commit that a bar has kept from erasing.
+pub(crate) fn held(error: Error) -> Error {
+    if error.is_conflict("held") { model::Error::Held.into() } else { error }
 }

@@ -15,7 +15,7 @@ use store::{InboxState, StoredPayload, Work};
 
 use crate::approvals::Agreed;
 use crate::intake::Known;
-use crate::once::as_seen;
+use crate::once::{as_seen, stands_as};
 use crate::process::partner;
 use crate::repairs::check_note;
 use crate::screen::is_harmful;
@@ -28,6 +28,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) to: &'a Authority,
     /// Why, for colleagues.
     pub(crate) note: Option<&'a str>,
+    /// How the message stood when it was agreed to, if it was.
+    pub(crate) seen: Option<&'a str>,
     /// What makes the request repeatable.
     pub(crate) once: Option<&'a Once>,
     /// The decision of a second person, which is written with it.
@@ -54,7 +56,7 @@ impl Broker {
         if self.four_eyes() {
             return Err(Error::ApprovalNeeded);
         }
-        let wish = Wish { to, note, once, agreed: None };
+        let wish = Wish { to, note, seen: None, once, agreed: None };
         self.once(caller, once, move || self.try_forward(caller, id, wish)).await
     }
 
@@ -67,6 +69,7 @@ impl Broker {
         let to = wish.to;
         let message = self.to_repair(caller, id).await?;
         as_seen(wish.once, &message)?;
+        stands_as(wish.seen, &message)?;
         let waits = matches!(message.state, MessageState::Parked | MessageState::Processed);
         if message.direction != Direction::In || !waits {
             return Err(model::Error::WrongState { state: message.state.name() }.into());

@@ -33,7 +33,12 @@ pub fn seen(message: &Message) -> String {
 
 /// Refuses what was decided about a message that stood otherwise.
 pub(crate) fn as_seen(once: Option<&Once>, message: &Message) -> Result<(), Error> {
-    match once.and_then(|once| once.seen.as_ref()) {
+    stands_as(once.and_then(|once| once.seen.as_deref()), message)
+}
+
+/// The same of how a message stood, where somebody looked at it.
+pub(crate) fn stands_as(known: Option<&str>, message: &Message) -> Result<(), Error> {
+    match known {
         Some(known) if *known != seen(message) => Err(model::Error::VersionConflict.into()),
         _ => Ok(()),
     }

@@ -60,6 +60,9 @@ pub enum Act {
         message: Id,
         /// To whom.
         to: Authority,
+        /// How it stands when it is asked for ([`seen`](crate::seen)): nobody agrees to anything else. Found then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<String>,
     },
     /// A token is valid from then on.
     AddToken {

@@ -6,7 +6,7 @@ use serde_json::json;
 use store::{Approval, Work};
 
 use super::{Act, Place};
-use crate::erasure::Erasure;
+use crate::erasure::{Erasure, held};
 use crate::forward::Wish;
 use crate::{Broker, Error};
 
@@ -37,7 +37,9 @@ impl Broker {
         let mut work = Work::new();
         self.add_decision(&mut work, agreed, caller);
         match act {
-            Act::Forward { message, to } => return self.forward_agreed(caller, agreed, message, &to).await,
+            Act::Forward { message, to, seen } => {
+                return self.forward_agreed(caller, agreed, message, (&to, seen.as_deref())).await;
+            }
             Act::EraseEvent { .. } | Act::ErasePayload { .. } => {
                 return self.erase_agreed(caller, scope, work, &act).await;
             }
@@ -74,11 +76,11 @@ impl Broker {
         caller: &Caller,
         agreed: &Approval,
         message: Id,
-        to: &model::Authority,
+        (to, seen): (&model::Authority, Option<&str>),
     ) -> Result<(), Error> {
         let (_, reason) = self.approval(caller, agreed.id).await?;
         let decision = Agreed { approval: agreed, by: caller };
-        let wish = Wish { to, note: reason.as_deref(), once: None, agreed: Some(decision) };
+        let wish = Wish { to, note: reason.as_deref(), seen, once: None, agreed: Some(decision) };
         match self.try_forward(caller, message, wish).await {
             Err(error) if error.is_conflict("approval") => Err(Error::ApprovalOver),
             Err(error) if error.is_conflict("record") => Err(model::Error::VersionConflict.into()),
@@ -96,7 +98,7 @@ impl Broker {
         let (_, what) = erasure(act).ok_or(Error::Internal)?;
         let place = self.erasable(scope, act).await?;
         self.add_erasure(&mut work, &scope.tenant, &place, what, &caller.actor);
-        self.commit_decision(work).await?;
+        self.commit_decision(work).await.map_err(held)?;
         self.after_erasure(what).await
     }
 

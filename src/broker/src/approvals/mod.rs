@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::approval::{ApprovalKind, ApprovalState};
-use model::{Action, Caller, Event, EventKind, Id, Record, RecordKind, Scope, ids};
+use model::{Action, Caller, Event, EventKind, Id, Message, Record, RecordKind, Scope, ids};
 use serde_json::{Value, json};
 use store::{Approval, ApprovalFilter, Listed, Page, Work};
 
@@ -127,14 +127,24 @@ impl Broker {
         Ok(self.approval(caller, id).await?.0)
     }
 
+    /// Where a message belongs, and the message.
+    async fn place_of_message(&self, scope: &Scope, id: Id) -> Result<(Place, Message), Error> {
+        let found = self.store().message(scope, id).await?;
+        let found = found.ok_or(model::Error::NotFound { kind: "message" })?;
+        let (unit, service) = (Some(found.unit.clone()), found.public_service.clone());
+        Ok((Place { unit, service, message: Some(id), root: None }, found))
+    }
+
     /// Where what it is about belongs. It must be there for whoever asks, and is named so that nothing else is meant later.
     async fn place_of_act(&self, scope: &Scope, act: &mut Act) -> Result<Place, Error> {
         match act {
-            Act::ReleaseMessage { message, .. } | Act::Forward { message, .. } => {
-                let found = self.store().message(scope, *message).await?;
-                let found = found.ok_or(model::Error::NotFound { kind: "message" })?;
-                let (unit, service) = (Some(found.unit), found.public_service);
-                Ok(Place { unit, service, message: Some(*message), root: None })
+            Act::ReleaseMessage { message, .. } => {
+                self.place_of_message(scope, *message).await.map(|it| it.0)
+            }
+            Act::Forward { message, seen, .. } => {
+                let (place, found) = self.place_of_message(scope, *message).await?;
+                *seen = Some(crate::seen(&found));
+                Ok(place)
             }
             Act::ReleaseDocument { document, version, file, root, .. } => {
                 let found = self.store().record(scope, RecordKind::Document, *document).await?;

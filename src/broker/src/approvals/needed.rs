@@ -40,7 +40,7 @@ impl Broker {
         if self.answered(caller, once).await?.is_none() {
             as_seen(once, &self.to_repair(caller, id).await?)?;
         }
-        let act = Act::Forward { message: id, to: to.clone() };
+        let act = Act::Forward { message: id, to: to.clone(), seen: None };
         Ok(DoneOrAsked::Asked(Box::new(self.ask_for(caller, NewApproval { act, reason }, once).await?)))
     }
 

@@ -271,3 +271,27 @@ async fn with_four_eyes_forwarding_tokens_and_ways_to_partners_wait_for_a_second
     })
     .await;
 }
+
+#[tokio::test]
+async fn nobody_agrees_to_hand_on_a_message_that_stands_otherwise_than_when_it_was_asked_for() {
+    let rules = Rules { four_eyes: true, ..Rules::default() };
+    let gateway = Gateway::with_rules(rules, Arc::new(SetClock::default())).await;
+    let broker = &gateway.broker;
+    let all = caller("soest", "63");
+    let body = json!({ "toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Akte"]] });
+    let id = gateway.accept(&all, &body).await.unwrap().id;
+    broker.park_by_hand(&all, id, None, None).await.unwrap();
+    let (one, other) = (somebody("one", Role::Operator, "63"), somebody("other", Role::Operator, "63"));
+    let ask = async || {
+        let outcome = broker.forward_or_ask(&one, id, &lippstadt(), Some("falsch hier"), None).await.unwrap();
+        let DoneOrAsked::Asked(asked) = outcome else { panic!("{outcome:?}") };
+        asked
+    };
+    let asked = ask().await;
+    broker.resend(&all, id, None, None).await.unwrap();
+    broker.run_due_jobs().await.unwrap();
+    assert_eq!(broker.agree_to(&other, asked.id).await.unwrap_err().code(), "model.version-conflict");
+    assert_eq!(broker.message(&one, id).await.unwrap().forwarding, None);
+    broker.agree_to(&other, ask().await.id).await.unwrap();
+    assert!(broker.message(&one, id).await.unwrap().forwarding.is_some());
+}

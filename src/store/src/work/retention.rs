@@ -88,6 +88,21 @@ impl Work {
         )
     }
 
+    /// Only a precondition: no legal hold lies on anything in the tree of a topmost record; otherwise the conflict names `held`.
+    pub fn require_unheld(&mut self, tenant: &str, root: Id) -> &mut Self {
+        // Whoever sets one writes the topmost record, too: on PostgreSQL this waits for that, and what follows looks at what is there then.
+        self.any(
+            "UPDATE record SET version = version WHERE id = $1 AND tenant = $2",
+            vec![root.into(), tenant.into()],
+        );
+        self.one(
+            "UPDATE record SET version = version WHERE id = $1 AND tenant = $2 AND NOT EXISTS \
+             (SELECT 1 FROM record AS held WHERE held.tenant = $2 AND held.root = $1 AND held.body LIKE '%\"hold\":{%')",
+            vec![root.into(), tenant.into()],
+            "held",
+        )
+    }
+
     /// What a sender said that a delivery is about goes with its bytes.
     pub fn forget_relay_subject(&mut self, tenant: &str, message: Id) -> &mut Self {
         self.any(

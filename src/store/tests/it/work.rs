@@ -330,3 +330,33 @@ async fn partners_and_adapter_state_are_kept() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_on_anything_in_a_tree_keeps_what_requires_that_there_is_none() {
+    on_every_engine(|bed| async move {
+        let (top, mut inner) = (make::case("oben"), make::case("darin"));
+        inner.meta_mut().root = top.meta().id;
+        let put = async |record: &model::Record| {
+            let mut work = Work::new();
+            work.put_record(record, None);
+            bed.store.commit(work).await.unwrap();
+        };
+        put(&top).await;
+        put(&inner).await;
+        let dedup = |key: &str| {
+            let mut work = Work::new();
+            work.require_unheld(TENANT, top.meta().id);
+            work.claim_dedup(TENANT, "in", key, top.meta().id, "d", None);
+            work
+        };
+        bed.store.commit(dedup("free")).await.unwrap();
+        let mut held = make::changed(&inner, "darin");
+        if let model::Record::Case(case) = &mut held {
+            let since = Timestamp::from_micros(1);
+            case.description.hold = Some(model::case::Hold { reason: "Klage".into(), since });
+        }
+        put(&held).await;
+        assert_eq!(conflict(bed.store.commit(dedup("held")).await), "held");
+    })
+    .await;
+}
