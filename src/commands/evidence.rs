@@ -120,8 +120,12 @@ pub(crate) fn public_key(config: &Config, as_json: bool) -> Outcome {
         Ok(json!({ "pem": key.to_pem()?, "fingerprint": key.fingerprint().to_string() }))
     };
     let mut all = shown(&config.store.evidence_key()?.public()?)?;
-    let older: Result<Vec<Value>, Error> = config.store.older_evidence_keys()?.iter().map(shown).collect();
-    all["older"] = older?.into();
+    // Where only the key is wanted, it is told whatever became of the files of those before it.
+    if as_json {
+        let older: Result<Vec<Value>, Error> =
+            config.store.older_evidence_keys()?.iter().map(shown).collect();
+        all["older"] = older?.into();
+    }
     print(as_json, &all, |all| all["pem"].as_str().unwrap_or_default().trim_end().to_owned());
     Ok(ExitCode::SUCCESS)
 }

@@ -285,7 +285,7 @@ impl Store {
         let select = Select::new("SELECT tenant, partner, direction, count(*) FROM message WHERE id >= ")
             .bind(crate::records::first_id(from))
             .and("id <", crate::records::first_id(until))
-            .sql(" GROUP BY tenant, partner, direction ORDER BY count(*) DESC LIMIT 2000");
+            .sql(" GROUP BY tenant, partner, direction ORDER BY count(*) DESC");
         let count = |row: &Row| Ok((row.text(0)?, row.text(1)?, row.text(2)? == "in", row.number(3)?));
         self.db().read(select).await?.iter().map(count).collect()
     }

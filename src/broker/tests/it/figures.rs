@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker::{AlertHook, AlertRule, AlertSeverity, Alerts, Broker, CertificateEnd, Mailer, WeakCertificate};
+use broker::{
+    AlertHook, AlertRule, AlertSeverity, Alerts, Broker, CertificateEnd, Mailer, Quotas, WeakCertificate,
+};
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::{Clock, Failure, Role, Scope};
 use seal::webhook::SharedSecret;
@@ -153,6 +155,27 @@ async fn a_receiver_that_always_fails_keeps_nobody_from_hearing_of_something_new
         assert_eq!(now.iter().filter(|alert| alert.told_at.is_some()).count(), heard);
         clock.advance(MINUTE);
     }
+}
+
+#[tokio::test]
+async fn an_alert_stays_as_it_is_while_its_figure_is_not_known() {
+    let (clock, told) = (Arc::new(SetClock::default()), Arc::new(Told::default()));
+    let gateway = Gateway::on(None, clock.clone()).await;
+    let full =
+        AlertRule { series: "disk.free".into(), below: Some(1e18), hook: None, repeat: None, ..rule() };
+    let alerts = Alerts { rules: vec![full], mailer: Some(told.clone()) };
+    let node = || gateway.broker.clone().with_alerts(alerts.clone()).with_quotas(Quotas::default());
+    let (sees, sees_not) = (node(), node());
+    sees.look_at_pressure().await;
+    let mut operator = caller("soest", "63");
+    operator.scope = Scope::tenant("soest");
+    for (node, mails) in [(&sees, 0), (&sees, 1), (&sees_not, 1), (&sees_not, 1)] {
+        assert!(node.figures_due().await.unwrap());
+        assert_eq!(told.mails.lock().unwrap().len(), mails, "told once, and not that it is over");
+        clock.advance(MINUTE);
+    }
+    let now = sees_not.alerts(&operator).await.unwrap();
+    assert_eq!((now[0].firing, now[0].value.is_some()), (true, true));
 }
 
 #[tokio::test]
