@@ -27,7 +27,7 @@ mod reply;
 mod take;
 
 pub use circulate::StepDone;
-pub(crate) use destroy::JOB as DESTROY;
+pub(crate) use destroy::{JOB as DESTROY, check_settled};
 pub(crate) use disposal::IN_DISPOSITION;
 pub(crate) use followed::Told;
 pub(crate) use remind::JOB as REMIND;

@@ -33,6 +33,9 @@ pub struct Retention {
     /// Days until records go that a disposition is done with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records_days: Option<u32>,
+    /// Days until contacts go that need no case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contacts_days: Option<u32>,
     /// Hours between two runs.
     #[serde(default = "a_day")]
     pub every_hours: u32,
@@ -101,6 +104,7 @@ impl Retention {
             relay: self.relay_days,
             notices: self.notices_days,
             records: self.records_days,
+            contacts: self.contacts_days,
             every: Duration::from_secs(3_600 * u64::from(self.every_hours)),
         }
     }
@@ -137,6 +141,7 @@ impl Check<'_> {
                 ("relay_days", retention.relay_days),
                 ("notices_days", retention.notices_days),
                 ("records_days", retention.records_days),
+                ("contacts_days", retention.contacts_days),
             ] {
                 // A day at least: who has to look into something must be able to.
                 self.note(self.number(&format!("retention.{key}"), days.unwrap_or(1).into(), 1, MOST_DAYS));

@@ -26,7 +26,7 @@ use crate::record::Record;
 use crate::{Authority, Error, EventKind, Id, RecordKind, Timestamp, patch};
 
 pub use activity::{Forward, Place};
-pub use disposal::ARCHIVE;
+pub use disposal::{ARCHIVE, emptied};
 pub use payment::PaymentChange;
 
 /// Largest JSON form of a record, in bytes. What is larger belongs into documents.
@@ -133,7 +133,7 @@ pub enum Change {
     /// Bars the record, and what lies in it, from destruction, with the reason.
     Hold(String),
     /// What is known of these parties is replaced by a mark; what they were in the record stays. Not under a bar, and not while it is
-    /// offered or goes along a route.
+    /// offered or goes along a route. Of a contact or a dispatch stays what [`emptied`] leaves.
     ErasePersons(Vec<Party>),
     /// Lifts that bar.
     LiftHold,
@@ -168,7 +168,7 @@ pub enum Change {
     CitizenNumber(String),
     /// Somebody says what became of what was sent, and what proves it.
     ProvenStep(StepProof),
-    /// Nothing is left of the record but what proves it. The broker has checked that it may go.
+    /// Nothing is left of the record but what proves it; of what belongs to a case, what [`emptied`] leaves. The broker has checked that it may go.
     Destroy,
 }
 
@@ -235,6 +235,13 @@ pub fn decide(
 }
 
 fn changed(current: &Record, change: &Change, now: Timestamp) -> Result<(Record, EventKind), Error> {
+    match (change, emptied(current)) {
+        (Change::Destroy, Some(left)) => return Ok((left, EventKind::RecordDestroyed)),
+        (Change::ErasePersons(_), Some(left)) if disposal::names_persons(current) => {
+            return Ok((left, EventKind::PersonErased));
+        }
+        _ => {}
+    }
     let mut record = current.clone();
     let event = match (&mut record, change) {
         (Record::Exchange(exchange), change) => exchange::changed(exchange, change, now)?,

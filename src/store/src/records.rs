@@ -268,7 +268,15 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn children(&self, scope: &Scope, parent: Id) -> Result<Vec<(RecordKind, Id)>, Error> {
-        self.children_by(scope, parent, None).await
+        self.children_by(scope, parent, None, IN_TREES).await
+    }
+
+    /// What belongs to a record and lies in no tree: contacts, dispatches, decisions, claims, payments and tasks; by kind and id.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn beside(&self, scope: &Scope, parent: Id) -> Result<Vec<(RecordKind, Id)>, Error> {
+        self.children_by(scope, parent, None, BESIDE).await
     }
 
     /// The same, as far as a message brought it.
@@ -281,7 +289,7 @@ impl Store {
         parent: Id,
         message: Id,
     ) -> Result<Vec<(RecordKind, Id)>, Error> {
-        self.children_by(scope, parent, Some(message)).await
+        self.children_by(scope, parent, Some(message), IN_TREES).await
     }
 
     async fn children_by(
@@ -289,13 +297,14 @@ impl Store {
         scope: &Scope,
         parent: Id,
         message: Option<Id>,
+        kinds: &'static str,
     ) -> Result<Vec<(RecordKind, Id)>, Error> {
         let select = visible("SELECT record.kind, record.id", scope)
             .and("record.parent =", parent)
             .and_if("record.staged_by =", message)
+            .sql(kinds)
             .sql(
-                " AND record.kind IN ('document', 'case', 'caseFile') \
-                 ORDER BY CASE record.kind WHEN 'document' THEN 1 WHEN 'case' THEN 2 ELSE 3 END, \
+                " ORDER BY CASE record.kind WHEN 'document' THEN 1 WHEN 'case' THEN 2 ELSE 3 END, \
                           CASE WHEN record.place IS NULL THEN 1 ELSE 0 END, record.place, record.id",
             );
         self.db().read(select).await?.iter().map(|row| Ok((kind(row, 0)?, row.id(1)?))).collect()
@@ -319,6 +328,11 @@ impl Store {
         self.db().read(select.sql(")")).await?.iter().map(|row| row.id(0)).collect()
     }
 }
+
+/// What lies in other records, and what only belongs to one.
+const IN_TREES: &str = " AND record.kind IN ('document', 'case', 'caseFile')";
+const BESIDE: &str =
+    " AND record.kind IN ('interaction', 'dispatch', 'decision', 'claim', 'payment', 'task')";
 
 fn kind(row: &Row, column: usize) -> Result<RecordKind, Error> {
     serde_json::from_value(row.text(column)?.into()).map_err(|_| Error::Corrupt { what: "record" })

@@ -145,7 +145,10 @@ impl Broker {
         let scope = Scope::tenant(&row.tenant);
         let record = self.store().record(&channel.scope, row.kind, row.record).await?;
         let Some(record) = record.filter(|record| !lies_on_a_desk(record)) else { return Ok(None) };
-        if record.status() == RecordStatus::Destroyed.name() && row.event != EventKind::RecordDestroyed {
+        let mut above = self.above(&record).await?;
+        let is_destroyed = |it: &Record| it.status() == RecordStatus::Destroyed.name();
+        let is_gone = is_destroyed(&record) || above.iter().any(is_destroyed);
+        if is_gone && row.event != EventKind::RecordDestroyed {
             return Ok(None);
         }
         let files = match (&record, row.payload) {
@@ -157,7 +160,6 @@ impl Broker {
             (Record::Dispatch(dispatch), _) => self.sent_files(&scope, dispatch).await?,
             _ => vec![],
         };
-        let mut above = self.above(&record).await?;
         above.retain(|above| sees(channel, above));
         above.reverse();
         let mut links = vec![];

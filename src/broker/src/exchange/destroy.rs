@@ -1,5 +1,5 @@
 //! Destroying what was disposed of (Vernichtung, Löschung): only after offer, appraisal and, for what went to the archive, its
-//! confirmed import; never what is barred (Löschsperre) or was not offered. Records lose their content, payloads their keys,
+//! confirmed import; never what is barred (Löschsperre) or was not offered. Records lose their content, with whatever belongs to them, payloads their keys,
 //! events what they say; digests, and an event for each record, stay as proof.
 
 use model::command::Change;
@@ -90,8 +90,22 @@ impl Broker {
         check_place(exchange, &top, &self.above(&top).await?)?;
         for id in self.tree(&whole, object.id).await? {
             check_record(scope, exchange, &self.owned_any(&whole, id).await?)?;
+            self.belongings(&whole, id).await?.iter().try_for_each(check_settled)?;
         }
         Ok(())
+    }
+
+    /// What belongs to a record and lies in no tree, such as its contacts, claims and their payments: each before what belongs to it.
+    pub(crate) async fn belongings(&self, scope: &Scope, of: Id) -> Result<Vec<Record>, Error> {
+        let mut all = vec![];
+        let mut wait = vec![of];
+        while let Some(id) = wait.pop() {
+            for (_, id) in self.store().beside(scope, id).await? {
+                all.push(self.owned_any(scope, id).await?);
+                wait.push(id);
+            }
+        }
+        Ok(all)
     }
 
     /// A record and everything in it, outermost first.
@@ -140,6 +154,11 @@ pub(super) fn is_destroyed(record: &Record) -> bool {
     record.status() == "destroyed"
 }
 
+/// Whether records of this kind lie in others; what does not only belongs to one.
+pub(super) fn lies_in_trees(kind: RecordKind) -> bool {
+    matches!(kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document)
+}
+
 /// What a record lies in is not barred, and it still is in the exchange.
 pub(super) fn check_place(
     exchange: &Exchange,
@@ -175,4 +194,15 @@ pub(super) fn check_record(scope: &Scope, exchange: &Exchange, record: &Record) 
         return Err(model::Error::NotDisposed);
     }
     Ok(())
+}
+
+/// Nobody works on what belongs to a record: no task or call has to be done, no payment is under way or has to be decided about.
+pub(crate) fn check_settled(record: &Record) -> Result<(), model::Error> {
+    let is_settled = match record {
+        Record::Task(task) => !task.status.is_open(),
+        Record::Interaction(it) => it.call.as_ref().is_none_or(|call| call.state.is_over()),
+        Record::Payment(payment) => !payment.status.is_open() && payment.clearing.is_none(),
+        _ => true,
+    };
+    if is_settled { Ok(()) } else { Err(model::Error::NotDisposed) }
 }

@@ -4,19 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::activity::Task;
-use model::command::Change;
+use model::command::{Change, emptied};
 use model::exchange::{Exchange, ExchangeKind, ExchangeMessage, ExchangeObject, Side};
 use model::message::Direction;
 use model::process::{Part, message_type};
 use model::record::Meta;
-use model::{Actor, EventKind, Failure, Id, MessageState, Record, RecordKind, Scope, ids};
+use model::{
+    Actor, Command, Event, EventKind, Failure, Id, MessageState, Record, RecordKind, Scope, decide, ids,
+};
 use store::{Job, Page, RecordFilter, TimelineOf, Work};
 
-use super::destroy::{check_place, check_record, going, is_destroyed};
+use super::destroy::{check_place, check_record, check_settled, going, is_destroyed, lies_in_trees};
 use super::exchange;
 use crate::citizen::end_apps;
 use crate::evidence::PAGE;
-use crate::{Broker, Error};
+use crate::{Broker, Error, notes};
 
 /// Kind of the task if something stays.
 const TASK: &str = "destruction-refused";
@@ -123,9 +125,14 @@ impl Broker {
         object: &ExchangeObject,
         by: &Actor,
     ) -> Result<(), Error> {
-        let tree = self.tree(&Scope::tenant(&job.tenant), object.id).await?;
+        let scope = Scope::tenant(&job.tenant);
         // The outermost last: what was interrupted is still found from there.
-        let inner_first: Vec<Id> = tree.into_iter().rev().collect();
+        let mut inner_first = vec![];
+        for id in self.tree(&scope, object.id).await?.into_iter().rev() {
+            let beside = self.belongings(&scope, id).await?;
+            inner_first.extend(beside.iter().rev().map(|record| record.meta().id));
+            inner_first.push(id);
+        }
         for slice in inner_first.chunks(SLICE) {
             self.destroy_slice(job, current, slice, by).await?;
         }
@@ -152,14 +159,17 @@ impl Broker {
             }
             let above = self.above(&record).await?;
             check_place(current, &record, &above)?;
-            check_record(&scope, current, &record)?;
+            match lies_in_trees(record.kind()) {
+                true => check_record(&scope, current, &record)?,
+                false => check_settled(&record)?,
+            }
             around.extend(above.iter().map(|above| (above.meta().id, above.meta().version)));
             if let Record::Document(document) = &record {
                 let files = document.versions.iter().flat_map(|version| &version.files);
                 let payload = |id| (scope.tenant.clone(), id);
                 gone.extend(files.filter_map(|file| Some(payload(file.content.as_ref()?.id))));
             }
-            self.apply(&mut work, &record, Change::Destroy, by, None)?;
+            self.destroy_record(&mut work, &record, by)?;
             if record.kind() == RecordKind::Case {
                 end_apps(&mut work, &scope.tenant, *id);
             }
@@ -170,6 +180,24 @@ impl Broker {
             work.require_version(&scope.tenant, *id, *version);
         }
         self.commit_erasing(work, gone).await
+    }
+
+    /// Takes from a record what goes. What belongs to a case and holds nothing of that is left alone: also what an interrupted job was done
+    /// with. Some of it may still change: its event holds the whole of it, so that the events from there on give the record.
+    pub(crate) fn destroy_record(&self, work: &mut Work, record: &Record, by: &Actor) -> Result<(), Error> {
+        let Some(left) = emptied(record) else {
+            return self.apply(work, record, Change::Destroy, by, None).map(drop);
+        };
+        if left == *record {
+            return Ok(());
+        }
+        let command =
+            Command { kind: record.kind(), id: record.meta().id, expected: None, change: Change::Destroy };
+        let mut decided = decide(Some(record), &command, self.parts.rules, self.now())?;
+        decided.changes = decided.record.to_json();
+        work.put_record(&decided.record, None);
+        work.insert_event(&notes::of_record(&decided, by, self.now(), None));
+        Ok(())
     }
 
     /// Commits `work` together with the end of payloads.
@@ -257,22 +285,32 @@ impl Broker {
         let scope = Scope::tenant(&job.tenant);
         let mut erased = vec![];
         for id in self.tree(&scope, object).await? {
-            if !is_destroyed(&self.owned_any(&scope, id).await?) {
+            let record = self.owned_any(&scope, id).await?;
+            if !is_destroyed(&record) {
                 continue;
             }
-            let mut page = Page { after: None, limit: PAGE };
-            loop {
-                let events = self.store().timeline(&scope, TimelineOf::Record(id), &page).await?;
-                let Some((_, last)) = events.last() else { break };
-                page.after = Some(last.id);
-                let proves = |kind| kind == EventKind::RecordDestroyed;
-                erased.extend(events.iter().filter(|(_, it)| !proves(it.kind)).map(|(_, it)| it.id));
+            for record in self.belongings(&scope, id).await?.iter().chain([&record]) {
+                erased.extend(self.events_to_silence(record).await?);
                 if erased.len() >= SLICE {
                     self.erase_events(job, std::mem::take(&mut erased)).await?;
                 }
             }
         }
         self.erase_events(job, erased).await
+    }
+
+    /// The events of a destroyed record that lose what they say.
+    pub(crate) async fn events_to_silence(&self, record: &Record) -> Result<Vec<Id>, Error> {
+        let scope = Scope::tenant(&record.meta().tenant);
+        let mut page = Page { after: None, limit: PAGE };
+        let mut silenced = vec![];
+        loop {
+            let events = self.store().timeline(&scope, TimelineOf::Record(record.meta().id), &page).await?;
+            let Some((_, last)) = events.last() else { return Ok(silenced) };
+            page.after = Some(last.id);
+            silenced
+                .extend(events.iter().filter(|(_, it)| is_silenced(record.kind(), it)).map(|(_, it)| it.id));
+        }
     }
 
     async fn erase_events(&self, job: &Job, events: Vec<Id>) -> Result<(), Error> {
@@ -379,6 +417,17 @@ impl Outcome {
 
 fn objects_of(job: &Job) -> Result<Vec<Id>, Error> {
     serde_json::from_value(job.detail["objects"].clone()).map_err(|_| Error::Internal)
+}
+
+/// Whether an event of a destroyed record loses what it says: all but that of the destruction; of money only what tells of a person, since
+/// commercial law wants the rest.
+fn is_silenced(kind: RecordKind, event: &Event) -> bool {
+    let tells = |member| event.changes.as_ref().is_some_and(|changes| !changes[member].is_null());
+    match kind {
+        _ if event.kind == EventKind::RecordDestroyed => false,
+        RecordKind::Claim | RecordKind::Payment => ["payer", "paymentUrl", "returnTo"].into_iter().any(tells),
+        _ => true,
+    }
 }
 
 fn refusal_task(exchange: &Exchange, now: model::Timestamp) -> Task {

@@ -11,18 +11,19 @@ use super::{HELD, NOT_APPRAISED, NOT_CONFIRMED, NOT_OFFERED, PAYMENT_OPEN, Reten
 use crate::{Broker, Error};
 
 /// Rows of one slice.
-const SLICE: u32 = 100;
+pub(super) const SLICE: u32 = 100;
 
 const DAY: i64 = 86_400_000_000;
 
 /// What is looked at, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Stage {
+pub(super) enum Stage {
     #[default]
     Messages,
     Notices,
     Unfinished,
+    Contacts,
     Offered,
     Files,
     Cases,
@@ -33,7 +34,8 @@ impl Stage {
         match self {
             Stage::Messages => Some(Stage::Notices),
             Stage::Notices => Some(Stage::Unfinished),
-            Stage::Unfinished => Some(Stage::Offered),
+            Stage::Unfinished => Some(Stage::Contacts),
+            Stage::Contacts => Some(Stage::Offered),
             Stage::Offered => Some(Stage::Files),
             Stage::Files => Some(Stage::Cases),
             Stage::Cases => None,
@@ -44,9 +46,9 @@ impl Stage {
 /// How far a run has looked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cursor {
-    stage: Stage,
+    pub(super) stage: Stage,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    after: Option<Id>,
+    pub(super) after: Option<Id>,
 }
 
 /// What a slice found.
@@ -59,12 +61,12 @@ pub(super) struct Slice {
 }
 
 impl Slice {
-    fn keeps(&mut self, kind: &str, subject: Id, reason: &str, since: Timestamp) {
+    pub(super) fn keeps(&mut self, kind: &str, subject: Id, reason: &str, since: Timestamp) {
         self.kept.push(RetentionKept { kind: kind.to_owned(), subject, reason: reason.to_owned(), since });
     }
 
     /// The rest of the stage comes behind `last`, or the next stage if that was all.
-    fn go_on(&mut self, stage: Stage, last: Option<Id>, found: usize) {
+    pub(super) fn go_on(&mut self, stage: Stage, last: Option<Id>, found: usize) {
         self.next = match last.filter(|_| found >= SLICE as usize) {
             Some(last) => Some(Cursor { stage, after: Some(last) }),
             None => stage.next().map(|stage| Cursor { stage, after: None }),
@@ -84,6 +86,10 @@ impl Broker {
                 self.look_at_notices(scope, at, &mut slice).await?
             }
             (Stage::Unfinished, Some(days)) => self.look_at_unfinished(scope, at, days, &mut slice).await?,
+            (Stage::Contacts, _) if keeping.contacts.is_some() => {
+                let days = keeping.contacts.unwrap_or(u32::MAX);
+                self.look_at_contacts(scope, at, days, &mut slice).await?;
+            }
             (Stage::Offered, _) if keeping.records.is_some() => {
                 self.look_at_offered(scope, at, &mut slice).await?
             }
@@ -102,7 +108,7 @@ impl Broker {
         Timestamp::from_micros(self.now().micros().saturating_sub(i64::from(days) * DAY))
     }
 
-    fn is_over(&self, since: Timestamp, days: u32) -> bool {
+    pub(super) fn is_over(&self, since: Timestamp, days: u32) -> bool {
         since <= self.days_ago(days)
     }
 

@@ -3,11 +3,13 @@
 //! ```text
 //! transport copies   bytes of messages, deliveries that waited for pick-up, calls of payment providers: a time after their end
 //! records            only by a disposition: offered, appraised, taken by the archive or not worth it; never under a hold
+//! contacts           that need no case: a time after that was said; never under a hold
 //! ```
 //! The bytes go by destroying their key; the account of them (events, digests) stays and verifies. A run is a job in slices; each deletion
 //! is one transaction with its line in the run's list, and the run ends with an event in the sealed chain that names the list's Merkle
 //! root. What has to stay is named with its reason.
 
+mod contacts;
 mod look;
 mod person;
 mod person_erase;
@@ -39,6 +41,8 @@ pub(crate) const PAYMENT_OPEN: &str = "retention.payment-open";
 pub(crate) const NOT_OFFERED: &str = "retention.not-offered";
 /// It was offered, and the archive has not decided.
 pub(crate) const NOT_APPRAISED: &str = "retention.not-appraised";
+/// It is offered to an archive, goes along a route, or somebody still works on it: it must stay as it is.
+pub(crate) const UNDER_WAY: &str = "retention.under-way";
 /// The house wants a second person to agree.
 pub(crate) const SECOND_PERSON: &str = "retention.second-person";
 
@@ -61,6 +65,9 @@ pub struct Keeping {
     /// Records that a disposition is done with, after it came to that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub records: Option<u32>,
+    /// Contacts that need no case, with their documents, after somebody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contacts: Option<u32>,
     /// Pause between two runs.
     #[serde(skip)]
     pub every: Duration,
@@ -69,14 +76,24 @@ pub struct Keeping {
 impl Default for Keeping {
     fn default() -> Self {
         let every = Duration::from_secs(24 * 3_600);
-        Keeping { messages: None, returned: None, relay: None, notices: None, records: None, every }
+        Keeping {
+            messages: None,
+            returned: None,
+            relay: None,
+            notices: None,
+            records: None,
+            contacts: None,
+            every,
+        }
     }
 }
 
 impl Keeping {
     /// Whether anything is ever deleted.
     pub fn deletes(&self) -> bool {
-        [self.messages, self.returned, self.relay, self.notices, self.records].iter().any(Option::is_some)
+        [self.messages, self.returned, self.relay, self.notices, self.records, self.contacts]
+            .iter()
+            .any(Option::is_some)
     }
 }
 
@@ -84,7 +101,7 @@ impl Keeping {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RetentionDue {
-    /// `message`, `relay`, `notice` or `record`.
+    /// `message`, `relay`, `notice`, `contact` or `record`.
     pub kind: &'static str,
     /// Its id.
     pub subject: Id,

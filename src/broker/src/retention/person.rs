@@ -1,5 +1,5 @@
 //! What is known of a person (GDPR article 15): looked for by a reference, by name and day of birth, by telephone or by e-mail, in the
-//! records of the caller's scope. Parties belong to their record and are never merged across units: whoever asks sees what his own
+//! records of the caller's scope; by the last two also among those who called or wrote, and to whom something was sent. Parties belong to their record and are never merged across units: whoever asks sees what his own
 //! units know.
 
 use std::collections::BTreeSet;
@@ -117,14 +117,42 @@ impl Who {
         }
     }
 
-    /// A text that stands in the JSON of every record that names the person, in lower case.
-    pub(super) fn needle(&self) -> String {
+    /// Texts of which one stands in the JSON of every record that names the person, in lower case.
+    pub(super) fn needles(&self) -> Vec<String> {
+        let all = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         match self {
-            Who::Born { born, .. } => format!("\"born\":\"{born}\""),
+            Who::Born { born, .. } => vec![format!("\"born\":\"{born}\"")],
             // Not every engine knows the small letter of more than ASCII.
-            Who::Email(address) if address.is_ascii() => address.clone(),
-            Who::Phone(_) | Who::Email(_) => "\"contacts\":[".to_owned(),
-            Who::Same(_) => "\"parties\":[".to_owned(),
+            Who::Email(address) if address.is_ascii() => vec![address.clone()],
+            Who::Email(_) => all(&["\"contacts\":[", "\"from\":\"", "\"email\":\""]),
+            // Of parties as people write them, of calls and dispatches by E.164.
+            Who::Phone(number) => all(&["\"contacts\":[", &format!("\"{number}\"")]),
+            Who::Same(_) => all(&["\"parties\":["]),
+        }
+    }
+
+    /// What the person is in a record, and which of its parties; a contact or a dispatch has one.
+    fn roles_in(&self, record: &Record) -> Vec<(usize, String)> {
+        let alone = |role: &str, is_it: bool| is_it.then(|| (0, role.to_owned())).into_iter().collect();
+        match (record, self) {
+            (Record::Interaction(it), Who::Phone(number)) => {
+                let called = it.call.as_ref().and_then(|call| call.number.as_ref());
+                alone("caller", called == Some(number))
+            }
+            (Record::Interaction(it), Who::Email(address)) => {
+                alone("sender", it.from.as_ref().is_some_and(|from| from.to_lowercase().contains(address)))
+            }
+            (Record::Dispatch(it), Who::Phone(number)) => {
+                alone("addressee", it.to.as_ref().and_then(|to| to.phone.as_ref()) == Some(number))
+            }
+            (Record::Dispatch(it), Who::Email(address)) => {
+                let email = it.to.as_ref().and_then(|to| to.email.as_ref());
+                alone("addressee", email.is_some_and(|email| email.to_lowercase() == *address))
+            }
+            (record, _) => {
+                let named = parties(record).iter().enumerate().filter(|(_, party)| self.is(party));
+                named.map(|(at, party)| (at, party.role.clone().unwrap_or_default())).collect()
+            }
         }
     }
 }
@@ -223,33 +251,11 @@ impl Broker {
         Ok(found)
     }
 
-    /// What lies beside a record in no tree: contacts, dispatches, decisions and claims of a case, payments of a claim. Tasks and
-    /// exchanges are the house's own.
-    pub(super) async fn beside(
-        &self,
-        scope: &Scope,
-        kind: RecordKind,
-        id: Id,
-    ) -> Result<Vec<(RecordKind, Id)>, Error> {
-        use RecordKind::{Case, CaseFile, Claim, Decision, Dispatch, Interaction, Payment};
-        let kinds: &[RecordKind] = match kind {
-            Case | CaseFile => &[Interaction, Dispatch, Decision, Claim],
-            Claim => &[Payment],
-            _ => &[],
-        };
-        let mut found = vec![];
-        for kind in kinds {
-            let filter = RecordFilter { parent: Some(id), ..RecordFilter::of(*kind) };
-            let mut page = Page::first(SLICE);
-            loop {
-                let items = self.store().records(scope, &filter, &page).await?.items;
-                found.extend(items.iter().map(|record| (*kind, record.meta().id)));
-                match items.last() {
-                    Some(last) if items.len() >= SLICE as usize => page.after = Some(last.meta().id),
-                    _ => break,
-                }
-            }
-        }
+    /// What belongs to a record and lies in no tree: contacts, dispatches, decisions and claims of a case, payments of a claim. Tasks are the
+    /// house's own.
+    pub(super) async fn beside(&self, scope: &Scope, id: Id) -> Result<Vec<(RecordKind, Id)>, Error> {
+        let mut found = self.store().beside(scope, id).await?;
+        found.retain(|(kind, _)| *kind != RecordKind::Task);
         Ok(found)
     }
 
@@ -267,25 +273,26 @@ impl Broker {
             }
             return Ok(());
         }
-        let mut after = None;
-        loop {
-            let some = self.store().records_with(scope, &who.needle(), after, SLICE).await?;
-            let Some(last) = some.last() else { return Ok(()) };
-            after = Some(last.meta().id);
-            some.iter().for_each(|record| found.note(record, who));
-            if found.places.len() >= MOST {
-                found.more = true;
-                return Ok(());
+        for needle in who.needles() {
+            let mut after = None;
+            loop {
+                let some = self.store().records_with(scope, &needle, after, SLICE).await?;
+                let Some(last) = some.last() else { break };
+                after = Some(last.meta().id);
+                some.iter().for_each(|record| found.note(record, who));
+                if found.places.len() >= MOST {
+                    found.more = true;
+                    return Ok(());
+                }
             }
         }
+        Ok(())
     }
 }
 
 impl PersonFound {
     fn note(&mut self, record: &Record, who: &Who) {
-        let named = parties(record).iter().enumerate().filter(|(_, party)| who.is(party));
-        let (which, roles): (Vec<usize>, Vec<String>) =
-            named.map(|(at, party)| (at, party.role.clone().unwrap_or_default())).unzip();
+        let (which, roles): (Vec<usize>, Vec<String>) = who.roles_in(record).into_iter().unzip();
         let meta = record.meta();
         if roles.is_empty() || self.places.iter().any(|place| place.id == meta.id) {
             return;

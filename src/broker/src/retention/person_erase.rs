@@ -1,7 +1,9 @@
-//! Erasure of a person (GDPR article 17): personal data of parties is replaced by a mark, in records that need no longer be kept. What the
+//! Erasure of a person (GDPR article 17): personal data of parties is replaced by a mark, in records that need no longer be kept; contacts and
+//! dispatches of the person are emptied. What the
 //! events said of the person goes too; the event that says so holds the whole record as it is from then on, so the events from there
 //! on still give the record.
 
+use model::activity::{DispatchStatus, InteractionStatus};
 use model::case::RecordStatus;
 use model::command::Change;
 use model::party::Party;
@@ -11,8 +13,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::{Page, TimelineOf, Work};
 
-use super::HELD;
 use super::person::{PersonBy, PersonFound, Who, parties};
+use super::{HELD, UNDER_WAY};
 use crate::evidence::PAGE;
 use crate::{Broker, Error, notes};
 
@@ -24,8 +26,6 @@ const ASKED_FOR: i64 = 14 * 86_400_000_000;
 
 /// Its time of keeping is not over.
 const NOT_OVER: &str = "retention.not-over";
-/// It is offered to an archive, or goes along a route: it must stay as it is.
-const UNDER_WAY: &str = "retention.under-way";
 /// Title or note name the person: a clerk has to change them.
 const IN_TEXT: &str = "retention.in-text";
 /// Documents and other records beside say what they say.
@@ -124,6 +124,10 @@ impl Broker {
     /// Whether the time of keeping of what lies in this tree is over: whoever lies in a file is kept as long as the file.
     async fn is_over_for(&self, tenant: &str, root: Id) -> Result<bool, Error> {
         let top = self.owned_any(&Scope::tenant(tenant), root).await?;
+        // What needs no case is kept for nothing.
+        if matches!(&top, Record::Interaction(it) if it.status == InteractionStatus::Dismissed) {
+            return Ok(true);
+        }
         let is_closed =
             [RecordStatus::Closed, RecordStatus::Locked].map(RecordStatus::name).contains(&top.status());
         Ok(is_closed && self.is_kept_long_enough(&top))
@@ -134,8 +138,15 @@ impl Broker {
         if self.store().is_tree_held(&meta.tenant, meta.root).await? {
             return Ok(Some(HELD));
         }
+        let is_under_way = match record {
+            Record::Interaction(it) => it.call.as_ref().is_some_and(|call| !call.state.is_over()),
+            Record::Dispatch(it) => it.way.is_some() && it.status == DispatchStatus::Open,
+            _ => false,
+        };
         let description = record.description();
-        if description.is_some_and(|it| it.in_disposition.is_some() || it.circulates.is_some()) {
+        if is_under_way
+            || description.is_some_and(|it| it.in_disposition.is_some() || it.circulates.is_some())
+        {
             return Ok(Some(UNDER_WAY));
         }
         Ok((!over).then_some(NOT_OVER))
@@ -161,7 +172,9 @@ impl Broker {
         let mut decided = decide(Some(&record), &command, self.parts.rules, self.now())?;
         // What came before may be gone: from here on the events begin anew.
         decided.changes = decided.record.to_json();
-        let named = self.events_naming(&scope, meta.id, &gone, &words).await?;
+        // A contact and a dispatch are of one person, and so is whatever is told of them.
+        let whole = record.description().is_none();
+        let named = self.events_naming(&scope, meta.id, (&gone, &words), whole).await?;
         let mut slices: Vec<&[Id]> = named.chunks(PAGE as usize).collect();
         let last = slices.pop().unwrap_or_default();
         for slice in slices {
@@ -203,9 +216,13 @@ impl Broker {
         if record.kind() == RecordKind::Document {
             return Ok(());
         }
-        let mut beside = self.beside(&scope, record.kind(), meta.id).await?;
-        for (kind, id) in beside.clone() {
-            beside.extend(self.beside(&scope, kind, id).await?);
+        if let Record::Interaction(it) = record {
+            let stays = |id: &Id| PersonStays { kind: RecordKind::Document, id: *id, reason: DOCUMENT };
+            outcome.stays.extend(it.documents.iter().map(stays));
+        }
+        let mut beside = self.beside(&scope, meta.id).await?;
+        for (_, id) in beside.clone() {
+            beside.extend(self.beside(&scope, id).await?);
         }
         let within = self.store().children(&scope, meta.id).await?;
         let stays = |(kind, id)| PersonStays { kind, id, reason: DOCUMENT };
@@ -213,13 +230,13 @@ impl Broker {
         Ok(())
     }
 
-    /// Events of a record that say something of these parties, by their ids; also one that erased somebody else and holds these.
+    /// Events of a record that say something of these parties, or all of them, by their ids; also one that erased somebody else and holds these.
     async fn events_naming(
         &self,
         scope: &Scope,
         record: Id,
-        gone: &[Party],
-        words: &[String],
+        (gone, words): (&[Party], &[String]),
+        whole: bool,
     ) -> Result<Vec<Id>, Error> {
         let mut page = Page { after: None, limit: PAGE };
         let mut found = vec![];
@@ -227,7 +244,8 @@ impl Broker {
             let events = self.store().timeline(scope, TimelineOf::Record(record), &page).await?;
             let Some((_, last)) = events.last() else { return Ok(found) };
             page.after = Some(last.id);
-            let says = |event: &Event| event.changes.as_ref().is_some_and(|it| names(it, gone, words));
+            let says =
+                |event: &Event| whole || event.changes.as_ref().is_some_and(|it| names(it, gone, words));
             found.extend(events.iter().filter(|(_, event)| says(event)).map(|(_, event)| event.id));
         }
     }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 
 use model::rights::Action;
-use model::{Caller, EventKind, Id, Record, RecordKind, Scope};
+use model::{Caller, EventKind, Id, Record, Scope};
 use seal::payload::CHUNK;
 use serde_json::{Value, json};
 use store::{Payload, Store, Work};
@@ -74,7 +74,7 @@ impl Export {
     fn run(mut self, found: &PersonFound) -> Result<File, Error> {
         let (mut written, mut partners) = (BTreeSet::new(), BTreeSet::new());
         for place in &found.places {
-            self.tree(place.kind, place.id, &mut written)?;
+            self.tree(place.id, &mut written)?;
         }
         for root in found.places.iter().map(|place| place.root).collect::<BTreeSet<Id>>() {
             self.partners(root, &mut partners)?;
@@ -95,17 +95,18 @@ impl Export {
     }
 
     /// A record that names the person, what lies in it and what lies beside that, as far as the scope covers it.
-    fn tree(&mut self, kind: RecordKind, top: Id, written: &mut BTreeSet<Id>) -> Result<(), Error> {
-        let mut wait = vec![(kind, top)];
-        while let Some((kind, id)) = wait.pop() {
+    fn tree(&mut self, top: Id, written: &mut BTreeSet<Id>) -> Result<(), Error> {
+        let mut wait = vec![top];
+        while let Some(id) = wait.pop() {
             if written.len() >= MOST_RECORDS || !written.insert(id) {
                 continue;
             }
             let record = self.runtime.block_on(self.store.record_any(&self.scope, id))?;
             let Some(record) = record else { continue };
             self.record(&record)?;
-            wait.extend(self.runtime.block_on(self.store.children(&self.scope, id))?);
-            wait.extend(self.runtime.block_on(self.broker.beside(&self.scope, kind, id))?);
+            let within = self.runtime.block_on(self.store.children(&self.scope, id))?;
+            let beside = self.runtime.block_on(self.broker.beside(&self.scope, id))?;
+            wait.extend(within.into_iter().chain(beside).map(|(_, id)| id));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::{Job, NewJob, Page, RetentionKept, RetentionRun, Work};
 
 use super::look::Cursor;
-use super::{HELD, Keeping, RetentionDue};
+use super::{HELD, Keeping, RetentionDue, contacts};
 use crate::{Broker, Error, exchange, notes};
 
 /// Kind and lane of the job.
@@ -19,6 +19,9 @@ const MOST_LINES: u64 = 50_000;
 
 /// Most of what stays that one run names.
 const MOST_KEPT: u64 = 10_000;
+
+/// Conflicts of a deletion that a bar has kept from being committed.
+const BARRED: [&str; 3] = ["message copy", "notice copy", "held"];
 
 impl Broker {
     /// Begins a run for the caller's tenant; a job does it. If one is under way, that is it.
@@ -96,13 +99,12 @@ impl Broker {
             match self.delete(job, &run, number + 1, due).await {
                 Ok(()) => number += 1,
                 // A bar that came in between.
-                Err(error) if error.is_conflict("message copy") || error.is_conflict("notice copy") => kept
-                    .push(RetentionKept {
-                        kind: due.kind.to_owned(),
-                        subject: due.subject,
-                        reason: HELD.to_owned(),
-                        since: due.since,
-                    }),
+                Err(error) if BARRED.iter().any(|what| error.is_conflict(what)) => kept.push(RetentionKept {
+                    kind: due.kind.to_owned(),
+                    subject: due.subject,
+                    reason: HELD.to_owned(),
+                    since: due.since,
+                }),
                 Err(error) => return Err(error),
             }
         }
@@ -140,6 +142,7 @@ impl Broker {
                 work.forget_notice_copy(tenant, due.subject);
             }
             "record" => self.have_destroyed(&mut work, tenant, due),
+            contacts::KIND => self.empty_contact(&mut work, tenant, due.subject).await?,
             kind => {
                 work.forget_message_copy(tenant, due.subject);
                 if kind == "relay" {

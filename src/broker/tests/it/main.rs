@@ -7,6 +7,7 @@ mod answers;
 mod approvals;
 mod archives;
 mod arrival;
+mod belongings;
 mod channels;
 mod circulation;
 mod citizens;

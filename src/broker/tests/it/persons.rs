@@ -5,11 +5,16 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::PersonBy;
+use broker::{Filing, PersonBy};
+use model::activity::{
+    Addressee, Call, CallDirection, CallState, Dispatch, DispatchKind, Interaction, InteractionStatus,
+};
 use model::case::{Description, Document, DocumentDates, RecordStatus, Retention};
 use model::command::{Change, Rules};
 use model::party::{Contact, ERASED, Party, Person};
-use model::{Caller, EventKind, Id, Record, RecordKind, Role, Scope, SystemClock, patch};
+use model::record::Meta;
+use model::testkit::a_meta;
+use model::{Caller, EventKind, Id, Record, RecordKind, Role, Scope, SystemClock, Timestamp, patch};
 use serde_json::{Value, json};
 use store::Page;
 
@@ -261,4 +266,91 @@ async fn a_name_of_two_letters_leaves_the_events_as_well() {
     assert!(!events.iter().any(|(_, event)| json!(event).to_string().contains("\"Ng\"")));
     let erased = events.iter().find(|(_, event)| event.kind == EventKind::PersonErased).unwrap();
     assert_eq!(erased.1.detail, Some(json!({ "withdrawn": "widerrufen" })), "why, and not who");
+}
+
+/// A call that nobody of the house had a case for.
+fn call_of(number: &str) -> Interaction {
+    Interaction {
+        meta: a_meta(),
+        case_id: None,
+        kind: "call".into(),
+        at: Timestamp::from_micros(1),
+        subject: Some("fragt nach Öffnungszeiten".into()),
+        from: Some("Kim Muster <M@mail.example>".into()),
+        documents: vec![],
+        hints: vec![],
+        proposals: vec![],
+        concerns: vec![],
+        call: Some(Box::new(Call {
+            direction: CallDirection::Incoming,
+            number: Some(number.into()),
+            extension: None,
+            state: CallState::Ended,
+            wait_seconds: None,
+            duration_seconds: None,
+            reference: None,
+            task: None,
+        })),
+        proof: Value::Null,
+        status: InteractionStatus::Open,
+    }
+}
+
+#[tokio::test]
+async fn who_called_wrote_or_was_written_to_is_found_and_erased() {
+    on_every_engine(|database| async move {
+        let gateway = Gateway::on(database, Arc::new(SystemClock)).await;
+        let ours = caller("soest", "63");
+        let broker = &gateway.broker;
+        let case = case_of(&gateway, &ours, "63", "63-1", vec![]).await;
+        let to = Addressee {
+            email: Some("M@mail.example".into()),
+            phone: Some("+492921301234".into()),
+            ..Addressee::default()
+        };
+        let dispatch = Dispatch {
+            to: Some(to),
+            ..Dispatch::new(
+                Meta { root: case, public_service: None, ..a_meta() },
+                case,
+                DispatchKind::Notification,
+            )
+        };
+        let [call, stranger] = [call_of("+492921301234"), call_of("+492921309999")];
+        let stranger = Interaction { from: None, ..stranger };
+        let (called, sent) = (call.meta.id, dispatch.meta.id);
+        let all = [Record::Interaction(call), Record::Interaction(stranger), Record::Dispatch(dispatch)];
+        for record in all {
+            broker.submit(&ours, create(record), None).await.unwrap();
+        }
+        let by = [PersonBy::Phone("02921 30-1234".into()), PersonBy::Email("m@MAIL.example".into())];
+        for by in &by {
+            let found = broker.person(&ours, by).await.unwrap();
+            let mut places: Vec<Id> = found.places.iter().map(|place| place.id).collect();
+            places.sort_unstable();
+            let mut both = vec![called, sent];
+            both.sort_unstable();
+            assert_eq!(places, both, "{by:?}");
+        }
+        let outcome = broker.erase_person(&ours, &by[0], None).await.unwrap();
+        assert!(outcome.erased.is_empty(), "the case is open, and the call lies on a desk");
+        broker.file_interaction(&ours, (called, None), &Filing::Dismissed, None).await.unwrap();
+        let outcome = broker.erase_person(&ours, &by[0], None).await.unwrap();
+        assert_eq!(outcome.erased, [called], "what needs no case is kept for nothing");
+        let outcome = broker.erase_person(&ours, &by[1], Some("widerrufen")).await.unwrap();
+        assert_eq!(outcome.erased, [sent]);
+        for (kind, id) in [(RecordKind::Interaction, called), (RecordKind::Dispatch, sent)] {
+            let record = broker.record(&ours, kind, id).await.unwrap();
+            let events = broker.record_timeline(&ours, id, &Page { after: None, limit: 100 }).await.unwrap();
+            let text = format!("{} {events:?}", record.to_json());
+            for word in ["mail.example", "+492921301234", "Öffnungszeiten"] {
+                assert!(!text.contains(word), "{kind:?}: {word}");
+            }
+            assert_eq!(replayed(&gateway, &ours, id).await, record.to_json());
+        }
+        for by in &by {
+            assert!(broker.person(&ours, by).await.unwrap().places.is_empty());
+        }
+    })
+    .await;
 }

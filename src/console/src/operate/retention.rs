@@ -101,6 +101,10 @@ fn times(look: &Look, keeping: &Keeping) -> Markup {
         (look.of_two("Zur Abholung bereitgelegte Sendungen", "Deliveries for pick-up"), keeping.relay),
         (look.of_two("Rückmeldungen von Zahlungsanbietern", "Calls of payment providers"), keeping.notices),
         (look.of_two("Ausgesonderte Akten", "Records disposed of"), keeping.records),
+        (
+            look.of_two("Ohne Vorgang abgelegte Kontakte", "Contacts put away without a case"),
+            keeping.contacts,
+        ),
     ];
     let for_ever = look.of_two("unbefristet", "without end");
     html! {
@@ -247,6 +251,7 @@ fn kind<'a>(look: &'a Look, kind: &'a str) -> &'a str {
         "relay" => look.of_two("Sendung", "Delivery"),
         "notice" => look.of_two("Rückmeldung", "Call"),
         "record" => look.of_two("Akte", "Record"),
+        "contact" => look.of_two("Kontakt", "Contact"),
         other => other,
     }
 }

@@ -1,9 +1,15 @@
 //! What disposition (Aussonderung) does to records: appraisal, archive reference, bars to destruction, destruction.
 
+use serde_json::Value;
+
+use crate::activity::Call;
 use crate::case::{Description, DocumentDates, Extensions, Hold, RecordStatus, Reference};
 use crate::command::Change;
 use crate::party::Party;
 use crate::{Error, EventKind, Record, Timestamp};
+
+/// What a decision says once its case is destroyed.
+const DESTROYED: &str = "destroyed";
 
 /// What the rules of disposition do to a record, in whatever state it is; `None` if the change is another.
 pub(super) fn changed(
@@ -116,6 +122,34 @@ fn parts(record: &mut Record) -> Option<(&mut Description, &mut RecordStatus)> {
         Record::Document(document) => Some((&mut document.description, &mut document.status)),
         _ => None,
     }
+}
+
+/// What stays of a record that belongs to a case, and lies in no tree, when the case is destroyed: what it was, when, and where it stood. Of
+/// money all that commercial law wants to be kept, but not who owed it. `None` for whatever is destroyed as a tree, and for exchanges.
+pub fn emptied(record: &Record) -> Option<Record> {
+    let mut record = record.clone();
+    match &mut record {
+        Record::Interaction(it) => {
+            (it.subject, it.from) = (None, None);
+            (it.hints, it.proposals) = (vec![], vec![]);
+            it.proof = Value::Null;
+            if let Some(call) = &mut it.call {
+                **call = Call { number: None, extension: None, reference: None, ..(**call).clone() };
+            }
+        }
+        Record::Dispatch(it) => (it.notice, it.to, it.reference) = (None, None, None),
+        Record::Decision(it) => (it.outcome, it.document) = (DESTROYED.to_owned(), None),
+        Record::Task(it) => it.result = None,
+        Record::Claim(it) => it.payer = None,
+        Record::Payment(it) => (it.payment_url, it.return_to) = (None, None),
+        Record::CaseFile(_) | Record::Case(_) | Record::Document(_) | Record::Exchange(_) => return None,
+    }
+    Some(record)
+}
+
+/// Whether a record that lies in no tree names somebody by itself: who called or wrote, and to whom something was sent.
+pub(super) fn names_persons(record: &Record) -> bool {
+    matches!(record, Record::Interaction(_) | Record::Dispatch(_))
 }
 
 /// What stays of a record: its place, what became of it, and by which names messages and the archive know it.

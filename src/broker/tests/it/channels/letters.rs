@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use broker::{Error, Filing};
-use model::activity::{Interaction, InteractionStatus};
+use broker::{Error, Filing, Keeping};
+use model::activity::{Interaction, InteractionStatus, Task};
 use model::adapter::Host;
 use model::case::Case;
 use model::command::Change;
 use model::letter::{HintKind, SURE, TakenIn};
-use model::{EventKind, FailureKind, Id, Record, RecordKind, Timestamp};
+use model::record::Meta;
+use model::{Caller, EventKind, FailureKind, Id, Record, RecordKind, Scope, Timestamp};
 use serde_json::json;
 
 use super::bed::{Bed, a_letter, detail, hint, kept, kinds};
@@ -258,4 +259,60 @@ async fn a_letter_with_concerns_is_looked_at_in_its_case() {
     letter.concerns = vec!["signature.value"];
     let taken = host.take_in(letter).await.unwrap();
     assert_eq!(contact(&bed, taken.interaction).await.meta.unit, "63", "70 is outside of what it serves");
+}
+
+#[tokio::test]
+async fn what_needs_no_case_is_emptied_in_time_with_its_documents() {
+    on_every_engine(|database| async move {
+        let mut bed = Bed::new(database).await;
+        let host = host(&bed).await;
+        let mut letters = vec![];
+        for key in ["l-1", "l-2", "l-3", "l-4"] {
+            letters.push(host.take_in(a_letter(&host, key, vec![]).await).await.unwrap().interaction);
+        }
+        let [gone, held, asked, lies] = letters[..] else { panic!("four letters") };
+        for id in [gone, held, asked] {
+            bed.file(id, Filing::Dismissed).await.unwrap();
+        }
+        let document = contact(&bed, held).await.documents[0];
+        let hold = change(RecordKind::Document, document, Change::Hold("Klage".into()));
+        bed.broker.submit(&bed.ours, hold, None).await.unwrap();
+        let task = Task::new(contact(&bed, asked).await.meta, "test", "Rückfrage");
+        let task =
+            Task { meta: Meta { id: model::ids::new_id(), ..task.meta }, case_id: Some(asked), ..task };
+        bed.submit(Record::Task(task)).await;
+
+        let keeping = Keeping { contacts: Some(1), ..Keeping::default() };
+        bed.broker = bed.broker.clone().with_keeping(keeping);
+        let whole = Caller { scope: Scope::tenant("soest"), ..bed.ours.clone() };
+        let plan = bed.broker.retention_plan(&whole, 9).await.unwrap();
+        assert!(plan.due.is_empty(), "not before the day is over: {plan:?}");
+        bed.later(std::time::Duration::from_secs(25 * 3_600)).await;
+        bed.broker.start_retention(&whole).await.unwrap();
+        bed.run().await;
+        let run = bed.broker.retention_runs(&whole, 1).await.unwrap().remove(0);
+        assert_eq!(run.deleted, 1);
+        assert_eq!(run.body["kept"], json!({ "retention.held": 1, "retention.under-way": 1 }));
+
+        let it = contact(&bed, gone).await;
+        let text = json!([it, bed.record(RecordKind::Document, it.documents[0]).await.to_json()]).to_string();
+        let mut told = bed.timeline(gone).await;
+        told.extend(bed.timeline(it.documents[0]).await);
+        let events = json!(told).to_string();
+        for word in ["Mustermann", "Ihr Schreiben", "b-1", "brief.pdf"] {
+            assert!(!text.contains(word) && !events.contains(word), "{word}");
+        }
+        assert!(kinds(&told).contains(&EventKind::RecordDestroyed));
+        assert_eq!(bed.record(RecordKind::Document, it.documents[0]).await.status(), "destroyed");
+        for id in [held, asked, lies] {
+            let it = contact(&bed, id).await;
+            assert_eq!(it.from.as_deref(), Some("Erika Mustermann"));
+            assert_eq!(bed.record(RecordKind::Document, it.documents[0]).await.status(), "open");
+        }
+        assert!(bed.broker.check_chain(&whole, None).await.unwrap().ok);
+        bed.later(std::time::Duration::from_secs(25 * 3_600)).await;
+        let plan = bed.broker.retention_plan(&whole, 9).await.unwrap();
+        assert!(plan.due.is_empty(), "once is enough: {plan:?}");
+    })
+    .await;
 }
