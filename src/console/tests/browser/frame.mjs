@@ -21,7 +21,7 @@ const executablePath = process.env.AMTSBOTE_TEST_CHROMIUM ?? '/usr/bin/chromium'
 if (shots) mkdirSync(shots, { recursive: true });
 
 // Jobs that are done at the same time, and milliseconds in which a page has to do what it is asked for.
-const AT_ONCE = 2;
+const AT_ONCE = 4;
 const PATIENCE = 60_000;
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
