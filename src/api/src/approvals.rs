@@ -224,7 +224,9 @@ fn shown(api: &Api, approval: Approval, reason: Option<String>) -> ShownApproval
 impl From<WantedAct> for Act {
     fn from(wanted: WantedAct) -> Self {
         match wanted {
-            WantedAct::ReleaseMessage { message, minutes } => Act::ReleaseMessage { message, minutes },
+            WantedAct::ReleaseMessage { message, minutes } => {
+                Act::ReleaseMessage { message, payload: None, minutes }
+            }
             WantedAct::ReleaseDocument { document, version, file, minutes } => {
                 Act::ReleaseDocument { document, version, file, root: None, minutes }
             }

@@ -15,7 +15,7 @@ use store::{InboxState, StoredPayload, Work};
 
 use crate::approvals::Agreed;
 use crate::intake::Known;
-use crate::once::{as_seen, stands_as};
+use crate::once::{as_seen, exactly};
 use crate::process::partner;
 use crate::repairs::check_note;
 use crate::screen::is_harmful;
@@ -69,7 +69,9 @@ impl Broker {
         let to = wish.to;
         let message = self.to_repair(caller, id).await?;
         as_seen(wish.once, &message)?;
-        stands_as(wish.seen, &message)?;
+        if wish.seen.is_some_and(|agreed| agreed != exactly(&message)) {
+            return Err(model::Error::VersionConflict.into());
+        }
         let waits = matches!(message.state, MessageState::Parked | MessageState::Processed);
         if message.direction != Direction::In || !waits {
             return Err(model::Error::WrongState { state: message.state.name() }.into());

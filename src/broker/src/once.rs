@@ -44,6 +44,12 @@ pub(crate) fn stands_as(known: Option<&str>, message: &Message) -> Result<(), Er
     }
 }
 
+/// How a message stands, with the digest of its bytes.
+pub(crate) fn exactly(message: &Message) -> String {
+    let digest = message.payload.as_ref().map(|payload| payload.sha256.as_str());
+    format!("{} {}", seen(message), digest.unwrap_or_default())
+}
+
 impl Once {
     /// A request by its key and the digest of what it asks for.
     pub fn new(key: String, digest: String) -> Once {

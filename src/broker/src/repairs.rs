@@ -9,7 +9,7 @@ use model::{Actor, Caller, Event, EventKind, Id, Message, MessageState, Scope, T
 use serde_json::json;
 use store::{InboxState, NewJob, StoredPayload, Work};
 
-use crate::once::as_seen;
+use crate::once::{as_seen, stands_as};
 use crate::onward::is_sent_on;
 use crate::process::with_finding;
 use crate::screen::is_harmful;
@@ -176,13 +176,14 @@ impl Broker {
 
     /// The same from a desk: the mended bytes are checked first, and only if nothing stands against them is the message given them.
     /// With `only_check` they never are.
+    /// `seen` is how the message stood when somebody looked at it ([`seen`](crate::seen)).
     ///
     /// # Errors
     /// As [`repair`](Broker::repair).
     pub async fn mend(
         &self,
         caller: &Caller,
-        id: Id,
+        (id, seen): (Id, Option<&str>),
         (file_name, note, only_check): (Option<String>, Option<&str>, bool),
         body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     ) -> Result<Mended, Error> {
@@ -191,6 +192,7 @@ impl Broker {
         caller.may(Action::ReadContent)?;
         check_note(note)?;
         let message = self.to_repair(caller, id).await?;
+        stands_as(seen, &message)?;
         repairable(&message)?;
         let stored = self.stage(caller, body).await?;
         let name = file_name.clone().or(message.file_name);

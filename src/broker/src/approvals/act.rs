@@ -21,6 +21,9 @@ pub enum Act {
     ReleaseMessage {
         /// The message.
         message: Id,
+        /// Its bytes as they are when it is asked for: those of a mended one have to be asked for anew. Found then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payload: Option<Id>,
         /// For how long, from 1 to [`LONGEST_RELEASE`].
         minutes: u32,
     },
@@ -60,7 +63,7 @@ pub enum Act {
         message: Id,
         /// To whom.
         to: Authority,
-        /// How it stands when it is asked for ([`seen`](crate::seen)): nobody agrees to anything else. Found then.
+        /// How it stands when it is asked for, with the digest of its bytes: nobody agrees to anything else. Found then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<String>,
     },

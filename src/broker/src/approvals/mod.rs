@@ -27,6 +27,7 @@ pub(crate) use carry::Agreed;
 pub use needed::DoneOrAsked;
 pub use release::Released;
 
+use crate::once::exactly;
 use crate::repairs::NOTE_CHARS;
 use crate::{Broker, Error, Once};
 
@@ -138,12 +139,14 @@ impl Broker {
     /// Where what it is about belongs. It must be there for whoever asks, and is named so that nothing else is meant later.
     async fn place_of_act(&self, scope: &Scope, act: &mut Act) -> Result<Place, Error> {
         match act {
-            Act::ReleaseMessage { message, .. } => {
-                self.place_of_message(scope, *message).await.map(|it| it.0)
+            Act::ReleaseMessage { message, payload, .. } => {
+                let (place, found) = self.place_of_message(scope, *message).await?;
+                *payload = found.payload.map(|payload| payload.id);
+                Ok(place)
             }
             Act::Forward { message, seen, .. } => {
                 let (place, found) = self.place_of_message(scope, *message).await?;
-                *seen = Some(crate::seen(&found));
+                *seen = Some(exactly(&found));
                 Ok(place)
             }
             Act::ReleaseDocument { document, version, file, root, .. } => {

@@ -53,13 +53,16 @@ impl Broker {
     ) -> Result<(String, Option<String>, PayloadRef), Error> {
         let scope = caller.may(Action::ReadMessages)?;
         match act {
-            Act::ReleaseMessage { message, .. } => {
+            Act::ReleaseMessage { message, payload, .. } => {
                 let found = self.store().message(scope, message).await?;
                 let found = found.ok_or(model::Error::NotFound { kind: "message" })?;
                 if found.state == MessageState::Returned || is_harmful(found.report.as_ref()) {
                     return Err(Error::ContentUnavailable);
                 }
                 let reference = found.payload.ok_or(Error::ContentUnavailable)?;
+                if payload.is_some_and(|agreed| agreed != reference.id) {
+                    return Err(Error::NotReleased);
+                }
                 Ok((found.file_name.unwrap_or_else(|| format!("{message}.bin")), None, reference))
             }
             Act::ReleaseDocument { document, version, file, .. } => {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{
-    Act, ApprovalFilter, DoneOrAsked, Erasure, LONGEST_RELEASE, NewApproval, NewToken, Once, Page, Partner,
-    Upload,
+    Act, ApprovalFilter, DoneOrAsked, Erasure, Incoming, LONGEST_RELEASE, NewApproval, NewToken, Once, Page,
+    Partner, Upload,
 };
 use bytes::Bytes;
 use model::approval::{ApprovalKind, ApprovalState};
@@ -33,7 +33,10 @@ async fn a_message(gateway: &Gateway) -> Message {
 }
 
 fn release(message: Id, minutes: u32) -> NewApproval {
-    NewApproval { act: Act::ReleaseMessage { message, minutes }, reason: "Störung 4711".into() }
+    NewApproval {
+        act: Act::ReleaseMessage { message, payload: None, minutes },
+        reason: "Störung 4711".into(),
+    }
 }
 
 #[tokio::test]
@@ -294,4 +297,31 @@ async fn nobody_agrees_to_hand_on_a_message_that_stands_otherwise_than_when_it_w
     assert_eq!(broker.message(&one, id).await.unwrap().forwarding, None);
     broker.agree_to(&other, ask().await.id).await.unwrap();
     assert!(broker.message(&one, id).await.unwrap().forwarding.is_some());
+}
+
+#[tokio::test]
+async fn who_agrees_agrees_to_the_bytes_that_were_there_when_it_was_asked_for() {
+    let rules = Rules { four_eyes: true, ..Rules::default() };
+    let gateway = Gateway::with_rules(rules, Arc::new(SetClock::default())).await;
+    let broker = &gateway.broker;
+    let all = caller("soest", "63");
+    let body = json!({ "toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Akte"]] });
+    let id = gateway.accept(&all, &body).await.unwrap().id;
+    broker.park_by_hand(&all, id, None, None).await.unwrap();
+    let (one, other) = (somebody("one", Role::Operator, "63"), somebody("other", Role::Operator, "63"));
+    let released = broker.ask_for(&one, release(id, 30), None).await.unwrap();
+    let manager = somebody("manager", Role::RecordsManager, "63");
+    broker.agree_to(&manager, released.id).await.unwrap();
+    broker.released_content(&one, released.id).await.unwrap();
+    let outcome = broker.forward_or_ask(&one, id, &lippstadt(), Some("falsch hier"), None).await.unwrap();
+    let DoneOrAsked::Asked(asked) = outcome else { panic!("{outcome:?}") };
+
+    let mut mended = body.clone();
+    mended["padding"] = json!("anders");
+    let bytes = futures::stream::iter([Ok(Bytes::from(mended.to_string()))]);
+    broker.repair(&all, id, Incoming::default(), Some("berichtigt"), bytes).await.unwrap();
+    broker.park_by_hand(&all, id, None, None).await.unwrap();
+    let read = broker.released_content(&one, released.id).await.err().unwrap();
+    assert_eq!(read.code(), "broker.not-released");
+    assert_eq!(broker.agree_to(&other, asked.id).await.unwrap_err().code(), "model.version-conflict");
 }

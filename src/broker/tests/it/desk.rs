@@ -118,7 +118,7 @@ async fn cases_are_found_by_any_of_their_names_and_tell_their_latest_first() {
 
 async fn mend(gateway: &Gateway, clerk: &Caller, id: Id, only_check: bool, body: &Value) -> Mended {
     let bytes = futures::stream::iter([Ok(Bytes::from(body.to_string()))]);
-    gateway.broker.mend(clerk, id, (None, Some("berichtigt"), only_check), bytes).await.unwrap()
+    gateway.broker.mend(clerk, (id, None), (None, Some("berichtigt"), only_check), bytes).await.unwrap()
 }
 
 #[tokio::test]

@@ -234,7 +234,7 @@ fn acts(console: &Console, look: &Look, visit: &Visit, found: &Clarification) ->
                 "Sie dürfen diese Nachricht ansehen, aber nicht über sie entscheiden.",
                 "You may see this message, but not decide about it.",
             ))) }
-            @if may.contains(&Act::Repair) { (mend::form(look, found.message.id, "")) }
+            @if may.contains(&Act::Repair) { (mend::form(look, &found.message, "")) }
             (message_acts::forms(console, look, PATH, &found.message, &offers))
         }
     }

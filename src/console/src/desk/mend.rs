@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use broker::{Checked, Error, Mended};
+use broker::{Checked, Error, Mended, seen};
 use maud::{Markup, html};
 use model::{Id, Message};
 
@@ -18,7 +18,7 @@ use crate::visit::Visit;
 
 /// The form of the mended file, with what was written into it already. What is said stands before the file, so that it is known before the
 /// bytes come.
-pub(super) fn form(look: &Look, message: Id, written: &str) -> Markup {
+pub(super) fn form(look: &Look, message: &Message, written: &str) -> Markup {
     html! { div.card {
         h3 { (look.of_two("Berichtigte Datei einsetzen", "Put a mended file in place")) }
         p.hint #file-hint { (look.of_two(
@@ -27,8 +27,9 @@ pub(super) fn form(look: &Look, message: Id, written: &str) -> Markup {
             "Download the file above, mend it, and upload it here again. It is checked first; only a file without errors is taken over. \
              The first one is kept as evidence.",
         )) }
-        form method="post" action=(look.to(&format!("/clarifications/{message}/mend"))) enctype="multipart/form-data" {
+        form method="post" action=(look.to(&format!("/clarifications/{}/mend", message.id))) enctype="multipart/form-data" {
             (look.form_token())
+            input type="hidden" name="seen" value=(seen(message));
             fieldset {
                 legend { (look.of_two("Was soll geschehen?", "What shall be done?")) }
                 div.choice { input #mend-check type="radio" name="act" value="check" checked;
@@ -74,7 +75,8 @@ async fn try_mend(
     let only_check = form.fields.field("act") != "send";
     let note = form.fields.given("note").map(str::to_owned);
     let how = (Some(name), note.as_deref(), only_check);
-    let mended = console.broker.mend(&visit.caller, id, how, &mut form.bytes).await?;
+    let seen = form.fields.given("seen").map(str::to_owned);
+    let mended = console.broker.mend(&visit.caller, (id, seen.as_deref()), how, &mut form.bytes).await?;
     Ok((before, mended))
 }
 
@@ -105,7 +107,7 @@ fn compared(look: &Look, before: &Message, checked: &Checked, noted: &str) -> Re
             h2 { (look.of_two("Befunde vorher", "Findings before")) }
             @if report.findings.is_empty() { (nothing()) } @else { (show::report(look, &report)) }
         }
-        (form(look, before.id, noted))
+        (form(look, before, noted))
         p { a href=(look.to(&format!("/clarifications/{}", before.id))) { (look.of_two("Zurück zum Klärungsfall", "Back to the message")) } }
     };
     page::with_status(

@@ -79,10 +79,10 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
                  another agrees; only then it happens. Both are on record.",
             )) }
             p { (words.of(
-                "Rückzahlungen, Klärungen von Zahlungen und Vernichtungen stimmt die zweite Person an ihrem Gegenstand zu, der Löschung einer \
-                 Person, indem sie unter „Personen“ dasselbe beantragt.",
-                "Refunds, clearing of payments and destruction are agreed to where they are, the erasure of a person by asking for the same \
-                 under “Persons”.",
+                "Rückzahlungen und Klärungen von Zahlungen stimmt die zweite Person bei der Zahlung zu, Vernichtungen über die Schnittstelle \
+                 der Schriftgutverwaltung, der Löschung einer Person, indem sie unter „Personen“ dasselbe beantragt.",
+                "Refunds and clearing of payments are agreed to where the payment is, destruction by the interface of record-keeping, the \
+                 erasure of a person by asking for the same under “Persons”.",
             )) " "
                 @if look.enters("/payments") { a href=(look.to("/payments")) { (words.of("Zu den Zahlungen", "To the payments")) } } }
         }))
@@ -205,7 +205,7 @@ async fn release(
     let id = |name: &str| form.given(name).and_then(|id| id.parse::<Id>().ok());
     let text = |name: &str| form.given(name).map(str::to_owned);
     let act = match (id("message"), id("document")) {
-        (Some(message), _) => Act::ReleaseMessage { message, minutes },
+        (Some(message), _) => Act::ReleaseMessage { message, payload: None, minutes },
         (None, Some(document)) => Act::ReleaseDocument {
             document,
             version: text("version"),
