@@ -7,7 +7,7 @@ use model::activity::{Pile, Task};
 use model::payment::Booking;
 use model::rights::Action;
 use model::{Caller, Event, Id, Message, Record, RecordKind, Scope, phone};
-use store::{DeskFilter, RecordFilter, TimelineOf};
+use store::{DeskFilter, Listed, Page, RecordFilter, TimelineOf};
 
 use crate::undecided::{Subjects, Undecided};
 use crate::{Broker, Error};
@@ -191,6 +191,31 @@ impl Broker {
         let record = self.require_visible(caller, id).await?;
         let of = TimelineOf::Root(record.meta().root);
         Ok(self.store().newest_events(&caller.scope, of, before, limit).await?)
+    }
+
+    /// The messages by which something in the tree of a record came or went, in the order in which they were known here, behind one; those
+    /// that the caller may not see are left out.
+    ///
+    /// # Errors
+    /// `NotFound` unless the caller sees the record; `Forbidden` unless messages may be read.
+    pub async fn tree_messages(
+        &self,
+        caller: &Caller,
+        id: Id,
+        page: &Page,
+    ) -> Result<Listed<Message>, Error> {
+        let scope = caller.may(Action::ReadMessages)?;
+        let root = self.require_visible(caller, id).await?.meta().root;
+        let limit = page.limit.min(Page::MOST - 1);
+        let mut ids = self.store().messages_of_tree(scope, root, page.after, limit + 1).await?;
+        let is_all = ids.len() <= limit as usize;
+        ids.truncate(limit as usize);
+        let next = ids.last().copied().filter(|_| !is_all);
+        let mut items = vec![];
+        for id in ids {
+            items.extend(self.store().message(scope, id).await?);
+        }
+        Ok(Listed { items, next })
     }
 
     /// What the cash system is told of a claim and its payments, each with the number of the file that it stands in.

@@ -11,7 +11,7 @@ use model::case::{Description, RecordStatus};
 use model::party::Party;
 use model::payment::{Claim, Payment};
 use model::rights::Action;
-use model::{Event, Id, Message, Record, RecordKind};
+use model::{Id, Record, RecordKind};
 
 use super::parts::{all_units, answer, help, moment, titled, unit_name};
 use super::{board, dispatches, document, line, payments, post, words};
@@ -22,8 +22,8 @@ use crate::visit::Visit;
 
 /// Records of each kind that are shown on the page of a case.
 const EACH: u32 = 50;
-/// Messages of one case that are looked up.
-const MESSAGES: usize = 20;
+/// Messages of one case that are shown at once.
+const MESSAGES: u32 = 20;
 
 /// `GET /console/cases/{id}`.
 pub(super) async fn show(
@@ -115,7 +115,7 @@ async fn try_show(
         (contacts(console, look, visit, here).await?)
         (sent(console, look, visit, here).await?)
         (money(console, look, visit, here).await?)
-        (messages(console, look, visit, id).await?)
+        (messages(console, look, visit, here).await?)
         (line::of_tree(console, look, &visit.caller, (id, &path, story), before).await?)
     };
     Ok(page::page(look, title, &body))
@@ -317,19 +317,13 @@ async fn money(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) ->
 }
 
 /// The messages by which records of the case came or went.
-async fn messages(console: &Console, look: &Look, visit: &Visit, case: Id) -> Result<Markup, Error> {
+async fn messages(console: &Console, look: &Look, visit: &Visit, here: Here<'_>) -> Result<Markup, Error> {
     if visit.caller.may(Action::ReadMessages).is_err() {
         return Ok(html! {});
     }
-    let events = console.broker.tree_events(&visit.caller, case, None, line::EVENTS).await?;
-    let mut messages: Vec<Message> = vec![];
-    for message in named(&events) {
-        match console.broker.message(&visit.caller, message).await {
-            Ok(message) => messages.push(message),
-            Err(Error::Model(model::Error::NotFound { .. })) => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let page = Page { after: here.after("messages"), limit: MESSAGES };
+    let listed = console.broker.tree_messages(&visit.caller, here.id, &page).await?;
+    let mut messages = listed.items;
     let mut exchanges: Vec<Id> = messages.iter().filter_map(|message| message.exchange).collect();
     exchanges.sort();
     exchanges.dedup();
@@ -342,14 +336,15 @@ async fn messages(console: &Console, look: &Look, visit: &Visit, case: Id) -> Re
         }
         let filter = MessageFilter { exchange: Some(exchange), ..MessageFilter::default() };
         let others = console.broker.messages(&visit.caller, &filter, &Page::first(EACH)).await?;
-        for other in others.items {
+        // What is only under way has no event in the tree yet; it stands on the first page.
+        for other in others.items.into_iter().filter(|_| page.after.is_none()) {
             if messages.iter().all(|known| known.id != other.id) {
                 messages.push(other);
             }
         }
     }
     messages.sort_by_key(|message| message.received_at);
-    Ok(html! { section {
+    Ok(html! { section #messages {
         h2 { (look.of_two("Austausch und Nachrichten", "Exchanges and messages")) }
         @if !shown.is_empty() { ul { @for exchange in &shown {
             @let kind = words::exchange_kind(exchange.kind);
@@ -361,16 +356,6 @@ async fn messages(console: &Console, look: &Look, visit: &Visit, case: Id) -> Re
             a href=(look.to(&format!("/clarifications/{}", message.id))) { (super::clarification::name(look, message)) }
             " " (words::shown(look, words::message(message))) " " (moment(look, message.received_at))
         } } } }
+        (here.rest(look, "messages", listed.next))
     } })
-}
-
-/// Messages that events name, each once.
-fn named(events: &[Event]) -> Vec<Id> {
-    let mut all: Vec<Id> = vec![];
-    for message in events.iter().filter_map(|event| event.message_id) {
-        if !all.contains(&message) && all.len() < MESSAGES {
-            all.push(message);
-        }
-    }
-    all
 }
