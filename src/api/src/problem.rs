@@ -178,6 +178,7 @@ impl From<model::Error> for Problem {
             | Error::Locked
             | Error::Held
             | Error::NotDisposed
+            | Error::NotSettled
             | Error::SecondPerson
             | Error::NotConfirmed
             | Error::Undecided => StatusCode::CONFLICT,

@@ -15,6 +15,7 @@
 //! ```
 
 mod appraise;
+mod beside;
 mod circulate;
 mod destroy;
 mod destroying;
@@ -26,8 +27,9 @@ mod remind;
 mod reply;
 mod take;
 
+pub(crate) use beside::check_settled;
 pub use circulate::StepDone;
-pub(crate) use destroy::{JOB as DESTROY, check_settled};
+pub(crate) use destroy::JOB as DESTROY;
 pub(crate) use disposal::IN_DISPOSITION;
 pub(crate) use followed::Told;
 pub(crate) use remind::JOB as REMIND;

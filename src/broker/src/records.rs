@@ -125,9 +125,13 @@ impl Broker {
             Change::Create(record) => Some(&**record),
             _ => None,
         });
-        if let Some(place) = place.filter(|place| place.kind() != RecordKind::Task) {
+        if let Some(place) = place {
             let above = self.above(place).await?;
-            self.check_above(&mut work, current.as_ref(), &above, caller, &command.change).await?;
+            match (place.kind(), &current) {
+                (RecordKind::Task, Some(_)) => {}
+                (RecordKind::Task, None) => refuse_destroyed(&above)?,
+                _ => self.check_above(&mut work, current.as_ref(), &above, caller, &command.change).await?,
+            }
         }
         for payload in payloads {
             work.insert_payload(&scope.tenant, payload);
@@ -159,10 +163,7 @@ impl Broker {
         change: &Change,
     ) -> Result<(), Error> {
         let bars = matches!(change, Change::Hold(_) | Change::LiftHold);
-        let state = RecordStatus::Destroyed.name();
-        if above.iter().any(|above| above.status() == state) {
-            return Err(model::Error::WrongState { state }.into());
-        }
+        refuse_destroyed(above)?;
         if bars {
             // It must not be destroyed between this look and the commit.
             for above in above.iter().map(Record::meta) {
@@ -174,9 +175,9 @@ impl Broker {
             return Err(model::Error::Locked.into());
         }
         match self.leave_disposition(work, current, above, &caller.actor).await {
-            // What was opened just when it was offered would else stand in the way for ever.
+            // What was opened just when it was offered would else stand in the way for ever, and so would a call or what was sent.
             Err(Error::Model(model::Error::WrongState { state: IN_DISPOSITION }))
-                if matches!(change, Change::Close) =>
+                if ends_something(change) =>
             {
                 for above in above.iter().map(Record::meta) {
                     work.require_version(&above.tenant, above.id, above.version);
@@ -372,6 +373,20 @@ impl Broker {
         let scope = caller.may(Action::ReadEvents)?;
         Ok(self.store().events(scope, after, limit).await?)
     }
+}
+
+/// Nothing comes into being beside or in what is destroyed.
+fn refuse_destroyed(above: &[Record]) -> Result<(), model::Error> {
+    let state = RecordStatus::Destroyed.name();
+    match above.iter().any(|above| above.status() == state) {
+        true => Err(model::Error::WrongState { state }),
+        false => Ok(()),
+    }
+}
+
+/// Whether a change tells how something ended that was begun before, which is no work on what it belongs to.
+fn ends_something(change: &Change) -> bool {
+    matches!(change, Change::Close | Change::Call(_) | Change::DispatchStep(..) | Change::ProvenStep(_))
 }
 
 fn read_action(kind: RecordKind) -> Action {

@@ -235,12 +235,15 @@ pub fn decide(
 }
 
 fn changed(current: &Record, change: &Change, now: Timestamp) -> Result<(Record, EventKind), Error> {
-    match (change, emptied(current)) {
-        (Change::Destroy, Some(left)) => return Ok((left, EventKind::RecordDestroyed)),
-        (Change::ErasePersons(_), Some(left)) if disposal::names_persons(current) => {
-            return Ok((left, EventKind::PersonErased));
+    let left = match change {
+        Change::Destroy => emptied(current).map(|left| (left, EventKind::RecordDestroyed)),
+        Change::ErasePersons(_) => {
+            disposal::without_person(current).map(|left| (left, EventKind::PersonErased))
         }
-        _ => {}
+        _ => None,
+    };
+    if let Some(left) = left {
+        return Ok(left);
     }
     let mut record = current.clone();
     let event = match (&mut record, change) {

@@ -47,6 +47,9 @@ pub enum Error {
     /// Nothing has decided that the record may be destroyed: no appraisal, or no confirmed import.
     #[error("the record has not been appraised and taken, so it may not be destroyed")]
     NotDisposed,
+    /// Somebody still works on what belongs to the record: a task, a call, something to be sent, money.
+    #[error("somebody still works on what belongs to the record")]
+    NotSettled,
     /// Whoever asked for the destruction may not agree to it too.
     #[error("a second person has to agree")]
     SecondPerson,
@@ -74,6 +77,7 @@ impl Error {
             Error::NotConfirmed => "model.not-confirmed",
             Error::Held => "model.held",
             Error::NotDisposed => "model.not-disposed",
+            Error::NotSettled => "model.not-settled",
             Error::SecondPerson => "model.second-person",
             Error::Undecided => "model.undecided",
             Error::Classified => "model.classified",

@@ -212,6 +212,9 @@ pub enum EventKind {
     /// A run of deletion has ended: how much went, and the Merkle root over the list of it.
     #[serde(rename = "retention.ended")]
     RetentionEnded,
+    /// Somebody has looked up where a person is known.
+    #[serde(rename = "person.sought")]
+    PersonSought,
     /// What is known of a person was exported.
     #[serde(rename = "person.exported")]
     PersonExported,

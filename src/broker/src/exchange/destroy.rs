@@ -1,6 +1,6 @@
 //! Destroying what was disposed of (Vernichtung, Löschung): only after offer, appraisal and, for what went to the archive, its
-//! confirmed import; never what is barred (Löschsperre) or was not offered. Records lose their content, with whatever belongs to them, payloads their keys,
-//! events what they say; digests, and an event for each record, stay as proof.
+//! confirmed import; never what is barred (Löschsperre) or was not offered. Records lose their content, and so does whatever belongs to them
+//! ([`beside`](super::beside)), payloads their keys, events what they say; digests, and an event for each record, stay as proof.
 
 use model::command::Change;
 use model::exchange::{DestructionAsked, Exchange, ExchangeObject};
@@ -9,6 +9,7 @@ use model::{Actor, Caller, Id, Record, RecordKind, Scope, ids};
 use serde_json::json;
 use store::{NewJob, Work};
 
+use super::beside::check_settled;
 use super::disposal::{disposed_by, is_at_rest, is_in};
 use super::exchange;
 use crate::{Broker, Error, Once};
@@ -21,7 +22,7 @@ impl Broker {
     /// one has to agree, the first call only asks; who then names something else asks anew.
     ///
     /// # Errors
-    /// `NotDisposed`, `Held` or `SecondPerson`; `Forbidden` if something in an object is beyond the caller's scope.
+    /// `NotDisposed`, `NotSettled`, `Held` or `SecondPerson`; `Forbidden` if something in an object is beyond the caller's scope.
     pub async fn destroy(
         &self,
         caller: &Caller,
@@ -89,23 +90,13 @@ impl Broker {
         }
         check_place(exchange, &top, &self.above(&top).await?)?;
         for id in self.tree(&whole, object.id).await? {
-            check_record(scope, exchange, &self.owned_any(&whole, id).await?)?;
-            self.belongings(&whole, id).await?.iter().try_for_each(check_settled)?;
-        }
-        Ok(())
-    }
-
-    /// What belongs to a record and lies in no tree, such as its contacts, claims and their payments: each before what belongs to it.
-    pub(crate) async fn belongings(&self, scope: &Scope, of: Id) -> Result<Vec<Record>, Error> {
-        let mut all = vec![];
-        let mut wait = vec![of];
-        while let Some(id) = wait.pop() {
-            for (_, id) in self.store().beside(scope, id).await? {
-                all.push(self.owned_any(scope, id).await?);
-                wait.push(id);
+            let record = self.owned_any(&whole, id).await?;
+            check_record(scope, exchange, &record)?;
+            if !is_destroyed(&record) {
+                self.belongings(&whole, id).await?.iter().try_for_each(check_settled)?;
             }
         }
-        Ok(all)
+        Ok(())
     }
 
     /// A record and everything in it, outermost first.
@@ -154,11 +145,6 @@ pub(super) fn is_destroyed(record: &Record) -> bool {
     record.status() == "destroyed"
 }
 
-/// Whether records of this kind lie in others; what does not only belongs to one.
-pub(super) fn lies_in_trees(kind: RecordKind) -> bool {
-    matches!(kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document)
-}
-
 /// What a record lies in is not barred, and it still is in the exchange.
 pub(super) fn check_place(
     exchange: &Exchange,
@@ -194,15 +180,4 @@ pub(super) fn check_record(scope: &Scope, exchange: &Exchange, record: &Record) 
         return Err(model::Error::NotDisposed);
     }
     Ok(())
-}
-
-/// Nobody works on what belongs to a record: no task or call has to be done, no payment is under way or has to be decided about.
-pub(crate) fn check_settled(record: &Record) -> Result<(), model::Error> {
-    let is_settled = match record {
-        Record::Task(task) => !task.status.is_open(),
-        Record::Interaction(it) => it.call.as_ref().is_none_or(|call| call.state.is_over()),
-        Record::Payment(payment) => !payment.status.is_open() && payment.clearing.is_none(),
-        _ => true,
-    };
-    if is_settled { Ok(()) } else { Err(model::Error::NotDisposed) }
 }

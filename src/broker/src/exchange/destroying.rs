@@ -4,21 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::activity::Task;
-use model::command::{Change, emptied};
+use model::command::Change;
 use model::exchange::{Exchange, ExchangeKind, ExchangeMessage, ExchangeObject, Side};
 use model::message::Direction;
 use model::process::{Part, message_type};
 use model::record::Meta;
-use model::{
-    Actor, Command, Event, EventKind, Failure, Id, MessageState, Record, RecordKind, Scope, decide, ids,
-};
-use store::{Job, Page, RecordFilter, TimelineOf, Work};
+use model::{Actor, Failure, Id, MessageState, Record, RecordKind, Scope, ids};
+use store::{Job, Page, RecordFilter, Work};
 
-use super::destroy::{check_place, check_record, check_settled, going, is_destroyed, lies_in_trees};
+use super::beside::lies_in_trees;
+use super::destroy::{check_place, check_record, going, is_destroyed};
 use super::exchange;
 use crate::citizen::end_apps;
 use crate::evidence::PAGE;
-use crate::{Broker, Error, notes};
+use crate::{Broker, Error};
 
 /// Kind of the task if something stays.
 const TASK: &str = "destruction-refused";
@@ -127,16 +126,28 @@ impl Broker {
     ) -> Result<(), Error> {
         let scope = Scope::tenant(&job.tenant);
         // The outermost last: what was interrupted is still found from there.
+        let tree: Vec<Id> = self.tree(&scope, object.id).await?.into_iter().rev().collect();
         let mut inner_first = vec![];
-        for id in self.tree(&scope, object.id).await?.into_iter().rev() {
-            let beside = self.belongings(&scope, id).await?;
-            inner_first.extend(beside.iter().rev().map(|record| record.meta().id));
-            inner_first.push(id);
+        for id in &tree {
+            inner_first.extend(self.beside_inner_first(&scope, *id).await?);
+            inner_first.push(*id);
         }
+        // Nothing comes beside what is destroyed, but something may have come before.
+        let mut late = vec![];
         for slice in inner_first.chunks(SLICE) {
             self.destroy_slice(job, current, slice, by).await?;
         }
+        for id in &tree {
+            late.extend(self.beside_inner_first(&scope, *id).await?);
+        }
+        for slice in late.chunks(SLICE) {
+            self.destroy_slice(job, current, slice, by).await?;
+        }
         Ok(())
+    }
+
+    async fn beside_inner_first(&self, scope: &Scope, id: Id) -> Result<Vec<Id>, Error> {
+        Ok(self.belongings(scope, id).await?.iter().rev().map(|record| record.meta().id).collect())
     }
 
     /// Destroys some records of an object. What spoke for it may have changed since: all is looked at anew, and must not change until
@@ -158,46 +169,29 @@ impl Broker {
                 continue;
             }
             let above = self.above(&record).await?;
-            check_place(current, &record, &above)?;
-            match lies_in_trees(record.kind()) {
-                true => check_record(&scope, current, &record)?,
-                false => check_settled(&record)?,
-            }
             around.extend(above.iter().map(|above| (above.meta().id, above.meta().version)));
+            work.forget_answers(&scope.tenant, *id);
+            work.forget_parked(&scope.tenant, *id);
+            if !lies_in_trees(record.kind()) {
+                self.empty_beside(&mut work, (&record, &above), (current, by)).await?;
+                continue;
+            }
+            check_place(current, &record, &above)?;
+            check_record(&scope, current, &record)?;
             if let Record::Document(document) = &record {
                 let files = document.versions.iter().flat_map(|version| &version.files);
                 let payload = |id| (scope.tenant.clone(), id);
                 gone.extend(files.filter_map(|file| Some(payload(file.content.as_ref()?.id))));
             }
-            self.destroy_record(&mut work, &record, by)?;
+            self.apply(&mut work, &record, Change::Destroy, by, None)?;
             if record.kind() == RecordKind::Case {
                 end_apps(&mut work, &scope.tenant, *id);
             }
-            work.forget_answers(&scope.tenant, *id);
-            work.forget_parked(&scope.tenant, *id);
         }
         for (id, version) in around.iter().filter(|(id, _)| !slice.contains(id)) {
             work.require_version(&scope.tenant, *id, *version);
         }
         self.commit_erasing(work, gone).await
-    }
-
-    /// Takes from a record what goes. What belongs to a case and holds nothing of that is left alone: also what an interrupted job was done
-    /// with. Some of it may still change: its event holds the whole of it, so that the events from there on give the record.
-    pub(crate) fn destroy_record(&self, work: &mut Work, record: &Record, by: &Actor) -> Result<(), Error> {
-        let Some(left) = emptied(record) else {
-            return self.apply(work, record, Change::Destroy, by, None).map(drop);
-        };
-        if left == *record {
-            return Ok(());
-        }
-        let command =
-            Command { kind: record.kind(), id: record.meta().id, expected: None, change: Change::Destroy };
-        let mut decided = decide(Some(record), &command, self.parts.rules, self.now())?;
-        decided.changes = decided.record.to_json();
-        work.put_record(&decided.record, None);
-        work.insert_event(&notes::of_record(&decided, by, self.now(), None));
-        Ok(())
     }
 
     /// Commits `work` together with the end of payloads.
@@ -290,27 +284,14 @@ impl Broker {
                 continue;
             }
             for record in self.belongings(&scope, id).await?.iter().chain([&record]) {
-                erased.extend(self.events_to_silence(record).await?);
+                let story = self.story(record).await?;
+                erased.extend(story.silenced.into_iter().filter(|_| story.is_told));
                 if erased.len() >= SLICE {
                     self.erase_events(job, std::mem::take(&mut erased)).await?;
                 }
             }
         }
         self.erase_events(job, erased).await
-    }
-
-    /// The events of a destroyed record that lose what they say.
-    pub(crate) async fn events_to_silence(&self, record: &Record) -> Result<Vec<Id>, Error> {
-        let scope = Scope::tenant(&record.meta().tenant);
-        let mut page = Page { after: None, limit: PAGE };
-        let mut silenced = vec![];
-        loop {
-            let events = self.store().timeline(&scope, TimelineOf::Record(record.meta().id), &page).await?;
-            let Some((_, last)) = events.last() else { return Ok(silenced) };
-            page.after = Some(last.id);
-            silenced
-                .extend(events.iter().filter(|(_, it)| is_silenced(record.kind(), it)).map(|(_, it)| it.id));
-        }
     }
 
     async fn erase_events(&self, job: &Job, events: Vec<Id>) -> Result<(), Error> {
@@ -417,17 +398,6 @@ impl Outcome {
 
 fn objects_of(job: &Job) -> Result<Vec<Id>, Error> {
     serde_json::from_value(job.detail["objects"].clone()).map_err(|_| Error::Internal)
-}
-
-/// Whether an event of a destroyed record loses what it says: all but that of the destruction; of money only what tells of a person, since
-/// commercial law wants the rest.
-fn is_silenced(kind: RecordKind, event: &Event) -> bool {
-    let tells = |member| event.changes.as_ref().is_some_and(|changes| !changes[member].is_null());
-    match kind {
-        _ if event.kind == EventKind::RecordDestroyed => false,
-        RecordKind::Claim | RecordKind::Payment => ["payer", "paymentUrl", "returnTo"].into_iter().any(tells),
-        _ => true,
-    }
 }
 
 fn refusal_task(exchange: &Exchange, now: model::Timestamp) -> Task {

@@ -80,7 +80,10 @@ impl Broker {
             Registers::CashSystem | Registers::Provider => None,
         };
         let mut books = Books::open(self, &scope.tenant, &caller.actor);
-        books.work.require_version(&meta.tenant, meta.id, meta.version);
+        let mut around = self.above(&case).await?;
+        around.insert(0, case.clone());
+        // What is offered takes no claim, and what was is out of it: whoever destroys it sees the claim.
+        self.leave_disposition(&mut books.work, None, &around, &caller.actor).await?;
         let cash_reference = match (account.registers, &new.cash_reference) {
             (Registers::Gateway, None) => Some(self.number(&mut books, account).await?),
             (Registers::CashSystem, given) => {

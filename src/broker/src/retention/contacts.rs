@@ -36,10 +36,11 @@ impl Broker {
     async fn look_at_contact(&self, contact: &Record, slice: &mut Slice) -> Result<(), Error> {
         let meta = contact.meta();
         let whole = Scope::tenant(&meta.tenant);
-        let (documents, beside) = self.of_contact(&whole, contact).await?;
-        if documents.is_empty() && emptied(contact).as_ref() == Some(contact) {
+        // Nothing is left of it, and so of its documents neither.
+        if emptied(contact).as_ref() == Some(contact) && self.story(contact).await?.is_told {
             return Ok(());
         }
+        let (documents, beside) = self.of_contact(&whole, contact).await?;
         let settled = beside.iter().chain([contact]).try_for_each(check_settled);
         let reason = match self.store().is_tree_held(&meta.tenant, meta.root).await? {
             true => Some(HELD),
@@ -76,26 +77,26 @@ impl Broker {
     }
 
     /// Rows of the end of a contact: it is emptied, its documents are destroyed, and the events say no more what they said. Everything
-    /// in one transaction, with which no hold may come in between.
+    /// in one transaction, with which no hold may come in between. What is erased has to be in the chain before.
     pub(super) async fn empty_contact(&self, work: &mut Work, tenant: &str, id: Id) -> Result<(), Error> {
         let whole = Scope::tenant(tenant);
         let by = Actor::gateway();
-        // What is erased must be in the chain before.
-        self.seal_now(tenant).await?;
         let contact = self.owned(&whole, RecordKind::Interaction, id).await?;
         let (documents, beside) = self.of_contact(&whole, &contact).await?;
         work.require_unheld(tenant, contact.meta().root);
-        for record in beside.iter().chain([&contact]) {
-            self.destroy_record(work, record, &by)?;
-        }
-        for document in &documents {
-            self.apply(work, document, Change::Destroy, &by, None)?;
-        }
         for record in documents.iter().chain(&beside).chain([&contact]) {
-            for event in self.events_to_silence(record).await? {
+            check_settled(record)?;
+            let story = self.story(record).await?;
+            match record {
+                Record::Document(_) => drop(self.apply(work, record, Change::Destroy, &by, None)?),
+                _ if story.is_told => continue,
+                _ => self.empty(work, record, &by)?,
+            }
+            for event in story.silenced {
                 work.erase_event(tenant, event);
             }
             work.forget_answers(tenant, record.meta().id);
+            work.forget_parked(tenant, record.meta().id);
         }
         Ok(())
     }

@@ -7,7 +7,9 @@ use model::{Id, Message, MessageState, Record, RecordKind, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{MessageCopy, Page, PaymentNotice, RecordFilter, RetentionKept};
 
-use super::{HELD, NOT_APPRAISED, NOT_CONFIRMED, NOT_OFFERED, PAYMENT_OPEN, RetentionDue, SECOND_PERSON};
+use super::{
+    HELD, NOT_APPRAISED, NOT_CONFIRMED, NOT_OFFERED, PAYMENT_OPEN, RetentionDue, SECOND_PERSON, UNDER_WAY,
+};
 use crate::{Broker, Error};
 
 /// Rows of one slice.
@@ -23,10 +25,10 @@ pub(super) enum Stage {
     Messages,
     Notices,
     Unfinished,
-    Contacts,
     Offered,
     Files,
     Cases,
+    Contacts,
 }
 
 impl Stage {
@@ -34,11 +36,11 @@ impl Stage {
         match self {
             Stage::Messages => Some(Stage::Notices),
             Stage::Notices => Some(Stage::Unfinished),
-            Stage::Unfinished => Some(Stage::Contacts),
-            Stage::Contacts => Some(Stage::Offered),
+            Stage::Unfinished => Some(Stage::Offered),
             Stage::Offered => Some(Stage::Files),
             Stage::Files => Some(Stage::Cases),
-            Stage::Cases => None,
+            Stage::Cases => Some(Stage::Contacts),
+            Stage::Contacts => None,
         }
     }
 }
@@ -287,6 +289,7 @@ impl Broker {
                 disposed: Some((exchange.meta.id, object.object_id)),
             }),
             Err(Error::Model(model::Error::Held)) => slice.keeps("record", object.id, HELD, since),
+            Err(Error::Model(model::Error::NotSettled)) => slice.keeps("record", object.id, UNDER_WAY, since),
             // Somebody works on it again: it has to be offered anew.
             Err(Error::Model(_)) => slice.keeps("record", object.id, NOT_OFFERED, since),
             Err(error) => return Err(error),

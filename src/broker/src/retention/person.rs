@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use model::party::Party;
 use model::rights::Action;
-use model::{Caller, Id, Record, RecordKind, Scope, phone};
+use model::{Caller, EventKind, Id, Record, RecordKind, Scope, phone};
 use serde::Serialize;
-use serde_json::{Map, Value};
-use store::{Page, RecordFilter};
+use serde_json::{Map, Value, json};
+use store::{Page, RecordFilter, Work};
 
 use crate::{Broker, Error};
 
@@ -140,7 +140,7 @@ impl Who {
                 alone("caller", called == Some(number))
             }
             (Record::Interaction(it), Who::Email(address)) => {
-                alone("sender", it.from.as_ref().is_some_and(|from| from.to_lowercase().contains(address)))
+                alone("sender", it.from.as_ref().is_some_and(|from| is_address_of(address, from)))
             }
             (Record::Dispatch(it), Who::Phone(number)) => {
                 alone("addressee", it.to.as_ref().and_then(|to| to.phone.as_ref()) == Some(number))
@@ -167,6 +167,12 @@ fn is_same(one: &Party, other: &Party) -> bool {
     named && (born || reached)
 }
 
+/// Whether an address stands in what somebody is called by, as a whole: `Kim Muster <kim@mail.example>`.
+fn is_address_of(address: &str, from: &str) -> bool {
+    let is_end = |it: char| it.is_whitespace() || "<>()[],;:\"'".contains(it);
+    from.split(is_end).any(|word| word.to_lowercase() == address)
+}
+
 fn same(one: Option<&str>, other: Option<&str>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one.trim().to_lowercase() == other.trim().to_lowercase(),
@@ -190,11 +196,22 @@ pub(super) fn parties(record: &Record) -> &[Party] {
 }
 
 impl Broker {
-    /// Where a person is known within the caller's scope.
+    /// Where a person is known within the caller's scope. That somebody was looked for is in the evidence; who, is not.
     ///
     /// # Errors
     /// `Forbidden` unless the caller may export persons; `Invalid` for what is no telephone number, address or day.
     pub async fn person(&self, caller: &Caller, by: &PersonBy) -> Result<PersonFound, Error> {
+        let found = self.known_of(caller, by).await?;
+        let detail = json!({ "by": by.way(), "records": found.places.len() });
+        let mut work = Work::new();
+        let tenant = &caller.scope.tenant;
+        work.insert_event(&self.audit(tenant, EventKind::PersonSought, &caller.actor, detail));
+        self.store().commit(work).await?;
+        Ok(found)
+    }
+
+    /// The same for what is told by an event of its own.
+    pub(super) async fn known_of(&self, caller: &Caller, by: &PersonBy) -> Result<PersonFound, Error> {
         let scope = caller.may(Action::ExportPersons)?;
         let mut found = PersonFound::default();
         for who in self.who(scope, by).await? {
@@ -365,6 +382,20 @@ mod tests {
         assert!(!born("Müller", "1970-01-03").is(&one) && !born("Muller", "1970-01-02").is(&one));
         assert!(Who::Phone("+492921300".into()).is(&one) && !Who::Phone("+492921301".into()).is(&one));
         assert!(Who::Email("a@b.example".into()).is(&one));
+    }
+
+    #[test]
+    fn an_address_is_not_found_in_a_longer_one() {
+        for (from, is_it) in [
+            ("m@mail.example", true),
+            ("Kim Muster <M@mail.example>", true),
+            ("mailto:m@mail.example", true),
+            ("Kim <kim@mail.example>", false),
+            ("m@mail.example.com", false),
+            ("", false),
+        ] {
+            assert_eq!(is_address_of("m@mail.example", from), is_it, "{from}");
+        }
     }
 
     #[test]

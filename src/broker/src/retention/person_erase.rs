@@ -3,7 +3,7 @@
 //! events said of the person goes too; the event that says so holds the whole record as it is from then on, so the events from there
 //! on still give the record.
 
-use model::activity::{DispatchStatus, InteractionStatus};
+use model::activity::InteractionStatus;
 use model::case::RecordStatus;
 use model::command::Change;
 use model::party::Party;
@@ -15,7 +15,9 @@ use store::{Page, TimelineOf, Work};
 
 use super::person::{PersonBy, PersonFound, Who, parties};
 use super::{HELD, UNDER_WAY};
+use crate::erasure::held;
 use crate::evidence::PAGE;
+use crate::exchange::check_settled;
 use crate::{Broker, Error, notes};
 
 /// Longest reason, in characters.
@@ -73,7 +75,7 @@ impl Broker {
         if withdrawn.is_some_and(|reason| !(1..=REASON).contains(&reason.trim().chars().count())) {
             return Err(model::Error::Invalid { field: "reason" }.into());
         }
-        let found = self.person(caller, by).await?;
+        let found = self.known_of(caller, by).await?;
         if found.places.is_empty() {
             return Err(model::Error::NotFound { kind: "person" }.into());
         }
@@ -92,9 +94,15 @@ impl Broker {
             let record = self.owned_any(scope, place.id).await?;
             match self.why_it_stays(&record, over).await? {
                 Some(reason) => outcome.stays(&record, reason),
-                None => self.erase_from(caller, record, &who, withdrawn, &mut outcome).await?,
+                None => match self.erase_from(caller, record.clone(), &who, withdrawn, &mut outcome).await {
+                    // A bar that came in between.
+                    Err(Error::Model(model::Error::Held)) => outcome.stays(&record, HELD),
+                    erased => erased?,
+                },
             }
         }
+        let PersonErased { erased, stays, .. } = &mut outcome;
+        stays.retain(|it| it.reason != DOCUMENT || !erased.contains(&it.id));
         Ok(outcome)
     }
 
@@ -133,20 +141,27 @@ impl Broker {
         Ok(is_closed && self.is_kept_long_enough(&top))
     }
 
+    /// Whether somebody still has to do with a contact or a dispatch: it lies on a desk, or a task is about it.
+    async fn is_worked_on(&self, record: &Record) -> Result<bool, Error> {
+        if !matches!(record, Record::Interaction(_) | Record::Dispatch(_)) {
+            return Ok(false);
+        }
+        let on_desk = matches!(record, Record::Interaction(it) if it.status == InteractionStatus::Open);
+        let meta = record.meta();
+        let beside = self.belongings(&Scope::tenant(&meta.tenant), meta.id).await?;
+        Ok(on_desk || beside.iter().chain([record]).any(|it| check_settled(it).is_err()))
+    }
+
     async fn why_it_stays(&self, record: &Record, over: bool) -> Result<Option<&'static str>, Error> {
         let meta = record.meta();
         if self.store().is_tree_held(&meta.tenant, meta.root).await? {
             return Ok(Some(HELD));
         }
-        let is_under_way = match record {
-            Record::Interaction(it) => it.call.as_ref().is_some_and(|call| !call.state.is_over()),
-            Record::Dispatch(it) => it.way.is_some() && it.status == DispatchStatus::Open,
-            _ => false,
-        };
+        if self.is_worked_on(record).await? {
+            return Ok(Some(UNDER_WAY));
+        }
         let description = record.description();
-        if is_under_way
-            || description.is_some_and(|it| it.in_disposition.is_some() || it.circulates.is_some())
-        {
+        if description.is_some_and(|it| it.in_disposition.is_some() || it.circulates.is_some()) {
             return Ok(Some(UNDER_WAY));
         }
         Ok((!over).then_some(NOT_OVER))
@@ -179,10 +194,12 @@ impl Broker {
         let last = slices.pop().unwrap_or_default();
         for slice in slices {
             let mut work = Work::new();
+            work.require_unheld(&meta.tenant, meta.root);
             silence(&mut work, &scope, slice);
-            self.store().commit(work).await?;
+            self.store().commit(work).await.map_err(|error| held(error.into()))?;
         }
         let mut work = Work::new();
+        work.require_unheld(&meta.tenant, meta.root);
         silence(&mut work, &scope, last);
         work.put_record(&decided.record, None);
         let event = notes::of_record(&decided, &caller.actor, self.now(), None);
@@ -191,7 +208,7 @@ impl Broker {
             ..event
         });
         work.forget_answers(&scope.tenant, meta.id);
-        match self.store().commit(work).await.map_err(Error::from) {
+        match self.store().commit(work).await.map_err(|error| held(error.into())) {
             Err(error) if error.is_conflict("record") => return Err(model::Error::VersionConflict.into()),
             committed => committed?,
         };

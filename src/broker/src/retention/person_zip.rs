@@ -40,7 +40,7 @@ impl Broker {
     /// `Forbidden` unless the caller may export persons; `NotFound` if nobody is known.
     pub async fn export_person(&self, caller: &Caller, by: &PersonBy, file: File) -> Result<File, Error> {
         let scope = caller.may(Action::ExportPersons)?.clone();
-        let found = self.person(caller, by).await?;
+        let found = self.known_of(caller, by).await?;
         if found.places.is_empty() {
             return Err(model::Error::NotFound { kind: "person" }.into());
         }
@@ -106,6 +106,9 @@ impl Export {
             self.record(&record)?;
             let within = self.runtime.block_on(self.store.children(&self.scope, id))?;
             let beside = self.runtime.block_on(self.broker.beside(&self.scope, id))?;
+            if let Record::Interaction(it) = &record {
+                wait.extend(&it.documents);
+            }
             wait.extend(within.into_iter().chain(beside).map(|(_, id)| id));
         }
         Ok(())

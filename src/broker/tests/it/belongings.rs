@@ -12,7 +12,8 @@ use model::payment::{Payer, TruthState};
 use model::record::Meta;
 use model::{EventKind, Id, Record, RecordKind, Scope, ids, patch};
 use serde_json::{Value, json};
-use store::Page;
+use sqlx::Connection;
+use store::{Page, RecordFilter};
 
 use crate::disposition::Bed;
 use crate::engines::on_every_engine;
@@ -21,6 +22,7 @@ use crate::payments::till::Till;
 
 /// What must not be found any more, anywhere.
 const TELLS: [&str; 4] = ["Mustermann", "+492921301234", "granted", "portal.example"];
+const NOT_SETTLED: &str = "model.not-settled";
 
 /// A gateway with payments, and its cases that are offered.
 async fn bed(till: &Till) -> Bed {
@@ -184,12 +186,12 @@ async fn what_somebody_still_works_on_keeps_the_case_that_it_belongs_to() {
     let till = Till::open(None).await;
     let bed = bed(&till).await;
     let (_, task) = submit(&bed, task(&bed, bed.inner).await).await;
-    submit(&bed, interaction(&bed, bed.two, CallState::Wanted).await).await;
+    let (_, wanted) = submit(&bed, interaction(&bed, bed.two, CallState::Wanted).await).await;
     let sent = bed.begin(Opening::Usual).await;
     bed.appraise(&[(bed.one, Destroy), (bed.two, Destroy)]).await;
     let ask = |objects| bed.gateway.broker.destroy(&bed.agency, sent.meta.id, objects, None);
     for objects in [vec![], vec![bed.one], vec![bed.two]] {
-        assert_eq!(ask(objects).await.unwrap_err().code(), "model.not-disposed");
+        assert_eq!(ask(objects).await.unwrap_err().code(), NOT_SETTLED);
     }
     done(&bed, task).await;
     ask(vec![bed.one]).await.unwrap();
@@ -197,6 +199,18 @@ async fn what_somebody_still_works_on_keeps_the_case_that_it_belongs_to() {
     let after = bed.sent(sent.meta.id).await;
     let gone = |id: Id| after.objects.iter().any(|object| object.id == id && object.destroyed_at.is_some());
     assert_eq!((gone(bed.one), gone(bed.two)), (true, false));
+    let over = Change::Call(Box::new(call(CallState::Missed)));
+    bed.gateway
+        .broker
+        .submit(&bed.agency, change(RecordKind::Interaction, wanted, over), None)
+        .await
+        .unwrap();
+    ask(vec![bed.two]).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    assert!(bed.sent(sent.meta.id).await.objects.iter().all(|object| object.destroyed_at.is_some()));
+    let late = self::task(&bed, bed.two).await;
+    let refused = bed.gateway.broker.submit(&bed.agency, create(late), None).await.unwrap_err();
+    assert_eq!(refused.code(), "model.wrong-state", "nobody has to do anything about what is destroyed");
 }
 
 #[tokio::test]
@@ -209,5 +223,58 @@ async fn a_payment_that_is_under_way_keeps_its_case() {
     let sent = bed.begin(Opening::Usual).await;
     bed.appraise(&[(bed.one, Destroy), (bed.two, Destroy)]).await;
     let asked = bed.gateway.broker.destroy(&bed.agency, sent.meta.id, vec![bed.one], None).await;
-    assert_eq!(asked.unwrap_err().code(), "model.not-disposed");
+    assert_eq!(asked.unwrap_err().code(), NOT_SETTLED);
+}
+
+#[tokio::test]
+async fn what_is_still_owed_or_has_to_be_sent_keeps_its_case() {
+    let till = Till::open(None).await;
+    let bed = bed(&till).await;
+    let new = NewClaim { case_id: bed.inner, ..till.new_claim(4_200) };
+    let claim = till.broker().create_claim(&till.clerk, new, None).await.unwrap();
+    let Record::Dispatch(waits) = dispatch(&bed, bed.two).await else { unreachable!() };
+    let waits = Dispatch { way: Some("letter".into()), ..waits };
+    submit(&bed, Record::Dispatch(waits)).await;
+    let sent = bed.begin(Opening::Usual).await;
+    bed.appraise(&[(bed.one, Destroy), (bed.two, Destroy)]).await;
+    let ask = |object| bed.gateway.broker.destroy(&bed.agency, sent.meta.id, vec![object], None);
+    for object in [bed.one, bed.two] {
+        assert_eq!(ask(object).await.unwrap_err().code(), NOT_SETTLED);
+    }
+    let new = NewClaim { case_id: bed.inner, ..till.new_claim(100) };
+    let refused = till.broker().create_claim(&till.clerk, new, None).await.unwrap_err();
+    assert_eq!(refused.code(), "model.wrong-state", "what is offered takes no claim");
+    till.broker().cancel_claim(&till.clerk, claim.meta.id, None).await.unwrap();
+    ask(bed.one).await.unwrap();
+}
+
+/// A job that broke off when all records were gone, and before the exchange said so, does the same again and ends.
+#[tokio::test]
+async fn a_destruction_that_begins_anew_ends_and_tells_each_end_once() {
+    let till = Till::open(None).await;
+    let bed = bed(&till).await;
+    let (_, task) = submit(&bed, task(&bed, bed.inner).await).await;
+    let end = change(RecordKind::Task, task, Change::CompleteTask(None));
+    bed.gateway.broker.submit(&bed.agency, end, None).await.unwrap();
+    let (_, contact) = submit(&bed, interaction(&bed, bed.inner, CallState::Ended).await).await;
+    assert_eq!(destroyed(&till, &bed).await, [bed.one, bed.two]);
+
+    let url = format!("sqlite:{}", till.gateway.folder.path().join("db").display());
+    let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let forget = "UPDATE record SET body = json_remove(body, '$.objects[0].destroyedAt', '$.objects[1].destroyedAt') \
+                  WHERE kind = 'exchange' AND tenant = 'soest'";
+    assert_eq!(sqlx::query(forget).execute(&mut database).await.unwrap().rows_affected(), 1);
+    let filter = RecordFilter::of(RecordKind::Exchange);
+    let listed = bed.gateway.broker.records(&bed.agency, &filter, &Page::first(9)).await.unwrap();
+    let exchange = bed.sent(listed.items[0].meta().id).await;
+    assert!(exchange.objects.iter().all(|object| object.destroyed_at.is_none()));
+
+    let after = bed.destroy(exchange.meta.id).await.unwrap();
+    assert!(after.objects.iter().all(|it| it.destroyed_at.is_some() && it.not_destroyed.is_none()));
+    for id in [task, contact] {
+        let page = Page { after: None, limit: 100 };
+        let events = bed.gateway.broker.record_timeline(&bed.agency, id, &page).await.unwrap();
+        let ends = events.iter().filter(|(_, event)| event.kind == EventKind::RecordDestroyed);
+        assert_eq!(ends.count(), 1, "also of what held nothing that goes");
+    }
 }

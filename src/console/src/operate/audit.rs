@@ -72,6 +72,7 @@ const KINDS: &[EventKind] = &[
     EventKind::EvidenceKeyChanged,
     EventKind::RetentionBegun,
     EventKind::RetentionEnded,
+    EventKind::PersonSought,
     EventKind::PersonExported,
     EventKind::PersonErasureAsked,
     EventKind::PersonErased,

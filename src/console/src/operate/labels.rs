@@ -178,6 +178,7 @@ pub(crate) fn event(look: &Look, kind: EventKind) -> String {
         EventKind::ContentDisclosed => ("freigegebenen Inhalt gelesen", "released content read"),
         EventKind::RetentionBegun => ("Löschlauf begonnen", "run of deletion begun"),
         EventKind::RetentionEnded => ("Löschlauf beendet", "run of deletion ended"),
+        EventKind::PersonSought => ("Nach einer Person gesucht", "person looked for"),
         EventKind::PersonExported => ("Auskunft über eine Person erteilt", "person exported"),
         EventKind::PersonErasureAsked => ("Löschung einer Person beantragt", "erasure of a person asked for"),
         EventKind::PersonErased => ("Person gelöscht", "person erased"),

@@ -119,7 +119,7 @@ fn show(look: &Look, form: &Form, outcome: &Markup) -> Response {
              Beteiligte werden nie über Einheiten hinweg zusammengeführt. Dass gesucht, ausgegeben oder gelöscht wurde, steht im Protokoll; \
              wonach, nicht.",
             "Access (GDPR articles 15 and 20) and erasure (article 17) for one person: looked for in the records of your units. Parties are \
-             never merged across units. That something was given out or erased stands in the audit log; for whom does not.",
+             never merged across units. That somebody was looked for, given out or erased stands in the audit log; who does not.",
         )) } }))
         (outcome)
         form.card method="post" action=(look.to("/persons/find")) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::activity::Call;
+use crate::activity::{Call, Interaction};
 use crate::case::{Description, DocumentDates, Extensions, Hold, RecordStatus, Reference};
 use crate::command::Change;
 use crate::party::Party;
@@ -131,13 +131,17 @@ pub fn emptied(record: &Record) -> Option<Record> {
     match &mut record {
         Record::Interaction(it) => {
             (it.subject, it.from) = (None, None);
-            (it.hints, it.proposals) = (vec![], vec![]);
+            (it.hints, it.proposals, it.documents) = (vec![], vec![], vec![]);
             it.proof = Value::Null;
             if let Some(call) = &mut it.call {
                 **call = Call { number: None, extension: None, reference: None, ..(**call).clone() };
             }
         }
-        Record::Dispatch(it) => (it.notice, it.to, it.reference) = (None, None, None),
+        Record::Dispatch(it) => {
+            (it.notice, it.to, it.reference) = (None, None, None);
+            // To nobody nothing goes by another way.
+            it.otherwise = vec![];
+        }
         Record::Decision(it) => (it.outcome, it.document) = (DESTROYED.to_owned(), None),
         Record::Task(it) => it.result = None,
         Record::Claim(it) => it.payer = None,
@@ -147,9 +151,16 @@ pub fn emptied(record: &Record) -> Option<Record> {
     Some(record)
 }
 
-/// Whether a record that lies in no tree names somebody by itself: who called or wrote, and to whom something was sent.
-pub(super) fn names_persons(record: &Record) -> bool {
-    matches!(record, Record::Interaction(_) | Record::Dispatch(_))
+/// What stays of a record that lies in no tree and names somebody by itself (who called or wrote, to whom something was sent) once the
+/// person is erased; a contact keeps its documents.
+pub(super) fn without_person(record: &Record) -> Option<Record> {
+    match (record, emptied(record)?) {
+        (Record::Interaction(before), Record::Interaction(left)) => {
+            Some(Record::Interaction(Interaction { documents: before.documents.clone(), ..left }))
+        }
+        (Record::Dispatch(_), left) => Some(left),
+        _ => None,
+    }
 }
 
 /// What stays of a record: its place, what became of it, and by which names messages and the archive know it.

@@ -274,6 +274,7 @@ async fn what_needs_no_case_is_emptied_in_time_with_its_documents() {
         for id in [gone, held, asked] {
             bed.file(id, Filing::Dismissed).await.unwrap();
         }
+        let letter = contact(&bed, gone).await.documents[0];
         let document = contact(&bed, held).await.documents[0];
         let hold = change(RecordKind::Document, document, Change::Hold("Klage".into()));
         bed.broker.submit(&bed.ours, hold, None).await.unwrap();
@@ -295,15 +296,15 @@ async fn what_needs_no_case_is_emptied_in_time_with_its_documents() {
         assert_eq!(run.body["kept"], json!({ "retention.held": 1, "retention.under-way": 1 }));
 
         let it = contact(&bed, gone).await;
-        let text = json!([it, bed.record(RecordKind::Document, it.documents[0]).await.to_json()]).to_string();
+        let text = json!([it, bed.record(RecordKind::Document, letter).await.to_json()]).to_string();
         let mut told = bed.timeline(gone).await;
-        told.extend(bed.timeline(it.documents[0]).await);
+        told.extend(bed.timeline(letter).await);
         let events = json!(told).to_string();
         for word in ["Mustermann", "Ihr Schreiben", "b-1", "brief.pdf"] {
             assert!(!text.contains(word) && !events.contains(word), "{word}");
         }
         assert!(kinds(&told).contains(&EventKind::RecordDestroyed));
-        assert_eq!(bed.record(RecordKind::Document, it.documents[0]).await.status(), "destroyed");
+        assert_eq!(bed.record(RecordKind::Document, letter).await.status(), "destroyed");
         for id in [held, asked, lies] {
             let it = contact(&bed, id).await;
             assert_eq!(it.from.as_deref(), Some("Erika Mustermann"));
