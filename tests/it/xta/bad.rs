@@ -13,12 +13,12 @@ use super::replay::{Recorded, post};
 use super::{Bed, python, said, shared};
 use rows::{Row, Used, rows};
 
-/// Rows of each table, those of evidence aside, and files beside the database.
+/// Rows of each table, those of evidence and of what the clock notes aside, and files beside the database.
 const COUNT: &str = r"
 import json, os, sqlite3, sys
 base = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True)
 tables = [name for name, in base.execute('SELECT name FROM sqlite_master WHERE type = ?', ('table',))]
-evidence = ('chain_', 'compact_', 'sealer', 'unsealed', 'sqlite_', '_sqlx', 'lane')
+evidence = ('chain_', 'compact_', 'sealer', 'unsealed', 'sqlite_', '_sqlx', 'lane', 'figure')
 counts = {name: base.execute(f'SELECT COUNT(*) FROM {name}').fetchone()[0] for name in tables if not name.startswith(evidence)}
 counts['files'] = sum(len(files) for folder, _, files in os.walk(sys.argv[2]) if folder != os.path.dirname(sys.argv[1]))
 print(json.dumps(counts))
