@@ -1,16 +1,18 @@
 //! What is watched, as it is configured: rules of alerts with their receivers, certificates whose ends are near, and weak ones.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_post::out::Teller;
 use async_trait::async_trait;
 use broker::{AlertHook, AlertRule, Alerts, CertificateEnd, Mailer, WeakCertificate};
-use config::Config;
+use config::{Config, NamedCertificate};
 use model::outbound::ChosenBy;
 use model::{Authority, Failure, Timestamp};
 use net::Egress;
 use seal::webhook::SharedSecret;
+use seal::x509::Certificate;
 
 use crate::error::Error;
 
@@ -59,7 +61,7 @@ pub(crate) fn alerts(config: &Config, teller: Option<Teller>) -> Result<Alerts, 
     Ok(Alerts { rules, mailer })
 }
 
-/// Certificates of ours and of ways to others, and when they end.
+/// Certificates of ours and of ways to others, and when they end: of several of one name the first end.
 ///
 /// # Errors
 /// If a key pair cannot be read.
@@ -72,25 +74,39 @@ pub(crate) fn certificates<'a>(
         until,
     };
     let mut ends: Vec<CertificateEnd> = ways.map(way).collect();
+    let end =
+        |certificate: &Certificate| Timestamp::from_micros(certificate.not_after().saturating_mul(1_000_000));
     if let Some(identity) = config.tls_identity()? {
-        let until = Timestamp::from_micros(identity.certificate().not_after().saturating_mul(1_000_000));
-        ends.push(CertificateEnd { name: "tls".to_owned(), until });
+        ends.push(CertificateEnd { name: "tls".to_owned(), until: end(identity.certificate()) });
     }
+    let mut others: BTreeMap<String, Timestamp> = BTreeMap::new();
+    for it in named(config).into_iter().filter(|it| it.is_own && it.name != "tls identity") {
+        let until = end(&it.certificate);
+        others.entry(it.name).and_modify(|first| *first = until.min(*first)).or_insert(until);
+    }
+    others.retain(|name, _| ends.iter().all(|known| known.name != *name));
+    ends.extend(others.into_iter().map(|(name, until)| CertificateEnd { name, until }));
     Ok(ends)
 }
 
-/// Certificates that are too weak, of all that the configuration names. Whatever cannot be read stops whoever needs it, but no command that
-/// does without.
+/// What the configuration names. Whatever cannot be read stops whoever needs it, but no command that does without.
+fn named(config: &Config) -> Vec<NamedCertificate> {
+    config.named_certificates().unwrap_or_else(|error| {
+        tracing::warn!(
+            code = error.code(),
+            "nobody looks at certificates of the configuration: not all can be read"
+        );
+        vec![]
+    })
+}
+
+/// Certificates that are too weak, of all that the configuration names.
 ///
 /// # Errors
 /// If one is damaged.
 pub(crate) fn weak_certificates(config: &Config) -> Result<Vec<WeakCertificate>, Error> {
-    let named = config.named_certificates().unwrap_or_else(|error| {
-        tracing::warn!(code = error.code(), "nobody looks for weak certificates: not all can be read");
-        vec![]
-    });
     let mut weak = vec![];
-    for it in named {
+    for it in named(config) {
         weak.extend(WeakCertificate::of(it.tenant.as_deref(), &it.name, &it.certificate)?);
     }
     Ok(weak)

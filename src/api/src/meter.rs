@@ -71,12 +71,10 @@ pub(crate) fn render(stats: Option<&broker::Stats>, pressure: &broker::PressureN
         let oldest = stats.lanes.iter().filter_map(|lane| lane.oldest).map(Timestamp::micros).min();
         // As Prometheus wants it: the moment, from which the age follows; 0 if nothing waits.
         gauge!("amtsbote_oldest_job_timestamp_seconds").set(oldest.unwrap_or_default() as f64 / 1e6);
-        stats
-            .lanes
-            .iter()
-            .filter(|lane| lane.lane.starts_with("to:"))
-            .take(MOST_LANES)
-            .for_each(lane_figures);
+        // Adapters are few, and those of the house itself.
+        stats.lanes.iter().filter(|lane| lane.adapter().is_some()).for_each(lane_figures);
+        let partners = stats.lanes.iter().filter(|lane| lane.lane.starts_with("to:"));
+        partners.take(MOST_LANES).for_each(lane_figures);
         let mut channels = BTreeMap::new();
         for (adapter, state, count) in &stats.channels {
             channels.insert(vec![("adapter", adapter.clone()), ("state", state.clone())], *count as f64);

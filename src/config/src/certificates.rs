@@ -18,6 +18,8 @@ pub struct NamedCertificate {
     pub name: String,
     /// The certificate.
     pub certificate: Certificate,
+    /// Whether it is of a key pair of the house, or stands beside one: when it ends, something here stops.
+    pub is_own: bool,
 }
 
 /// Those found so far.
@@ -32,17 +34,23 @@ impl Found {
         certificates: impl IntoIterator<Item = &'a Certificate>,
     ) {
         for certificate in certificates {
-            let is_known = |it: &NamedCertificate| it.name == name && it.certificate == *certificate;
-            if !self.0.iter().any(is_known) {
-                let (tenant, name) = (tenant.map(str::to_owned), name.to_owned());
-                self.0.push(NamedCertificate { tenant, name, certificate: certificate.clone() });
-            }
+            self.note(tenant, name, certificate, false);
+        }
+    }
+
+    fn note(&mut self, tenant: Option<&str>, name: &str, certificate: &Certificate, is_own: bool) {
+        let is_known = |it: &NamedCertificate| it.name == name && it.certificate == *certificate;
+        if !self.0.iter().any(is_known) {
+            let (tenant, name) = (tenant.map(str::to_owned), name.to_owned());
+            self.0.push(NamedCertificate { tenant, name, certificate: certificate.clone(), is_own });
         }
     }
 
     /// A key pair, and the certificates that stand beside it.
     fn own(&mut self, tenant: Option<&str>, name: &str, identity: &Identity) {
-        self.add(tenant, name, [identity.certificate()].into_iter().chain(identity.chain()));
+        for certificate in [identity.certificate()].into_iter().chain(identity.chain()) {
+            self.note(tenant, name, certificate, true);
+        }
     }
 
     fn trusted(&mut self, name: &str, judging: &Judging) {

@@ -26,6 +26,13 @@ pub struct Lane {
     pub breaker: Breaker,
 }
 
+impl Lane {
+    /// The adapter that it leads to: one that is told things, or whose session runs in it.
+    pub fn adapter(&self) -> Option<&str> {
+        ["channel:", "session:"].iter().find_map(|kind| self.lane.strip_prefix(kind))
+    }
+}
+
 /// The key of a lane.
 pub(crate) struct LaneKey {
     pub(crate) tenant: String,

@@ -33,6 +33,11 @@ pub const SERIES: &[(&str, &str, &str)] = &[
     ("delivery.p95", "Annahme bis Zustellung, 95 % (s)", "Acceptance to delivery, 95 % (s)"),
     ("adapters.waiting", "Wartende Meldungen an Adapter", "Deliveries to adapters that wait"),
     ("adapters.parked", "Geparkte Meldungen an Adapter", "Deliveries to adapters that are parked"),
+    (
+        "adapters.failing",
+        "Gestörte Adapter (1 halb offen, 2 offen)",
+        "Adapters that fail (1 half open, 2 open)",
+    ),
     ("breaker", "Unterbrecher (0 zu, 1 halb offen, 2 offen)", "Breakers (0 closed, 1 half open, 2 open)"),
     ("disk.free", "Freier Speicher (Bytes)", "Free disk (bytes)"),
     ("events.unsealed", "Ungesiegelte Ereignisse", "Events that are not sealed"),

@@ -147,16 +147,19 @@ impl Broker {
         let stats = self.stats().await?;
         sample.put("", "events.unsealed", "", stats.unsealed_events as f64);
         for lane in &stats.lanes {
-            let Some(partner) = lane.lane.strip_prefix("to:") else { continue };
-            let age =
-                |since: Timestamp| sample.at.micros().saturating_sub(since.micros()).max(0) as f64 / 1e6;
-            let age = lane.oldest.map_or(0.0, age);
-            sample.most(&lane.tenant, "messages.oldest", "", age);
             let breaker = match lane.breaker.state {
                 BreakerState::Closed => 0.0,
                 BreakerState::HalfOpen => 1.0,
                 BreakerState::Open => 2.0,
             };
+            if let Some(adapter) = lane.adapter().filter(|_| breaker > 0.0) {
+                sample.most(&lane.tenant, "adapters.failing", adapter, breaker);
+            }
+            let Some(partner) = lane.lane.strip_prefix("to:") else { continue };
+            let age =
+                |since: Timestamp| sample.at.micros().saturating_sub(since.micros()).max(0) as f64 / 1e6;
+            let age = lane.oldest.map_or(0.0, age);
+            sample.most(&lane.tenant, "messages.oldest", "", age);
             // A house knows hundreds of partners; of those where all is well nothing is noted.
             for (series, value) in [("messages.oldest", age), ("breaker", breaker)] {
                 if value > 0.0 {

@@ -1,5 +1,7 @@
 //! How the gateway stands, at a glance. Each tile leads to the list behind it.
 
+use std::collections::BTreeSet;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
@@ -62,6 +64,11 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
     let soon: Vec<&WayEnd> = ends.iter().filter(|it| days_left(now, it.end) < SOON_DAYS).collect();
     let short = if partners { broker.weak_certificates_of(caller).await? } else { vec![] };
     let weak = console.workshop.weaknesses(&caller.scope.tenant);
+    let failing: BTreeSet<&str> = lanes
+        .iter()
+        .filter(|lane| lane.breaker.state != BreakerState::Closed)
+        .filter_map(Lane::adapter)
+        .collect();
     let open = outside.iter().filter(|lane| lane.breaker.state != BreakerState::Closed).count();
     let urgent = soon.iter().any(|it| days_left(now, it.end) < URGENT_DAYS);
     let parked = count(&standing, MessageState::Parked);
@@ -83,6 +90,8 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
             @if partners {
                 (ready.with(longest.map(|at| show::ago(look, now, at))).shown(look))
                 (Tile::new(interrupted, open.to_string(), "/partners").bad(open > 0).shown(look))
+                (Tile::new(look.of_two("Gestörte Adapter", "Adapters that fail"), failing.len().to_string(), "/adapters")
+                    .bad(!failing.is_empty()).shown(look))
                 (Tile::new(ending, soon.len().to_string(), "/overview#certificates")
                     .warn(!soon.is_empty()).bad(urgent).shown(look))
                 (Tile::new(look.of_two("Schwache Zertifikate", "Weak certificates"), short.len().to_string(), "/overview#short")
@@ -262,8 +271,10 @@ fn certificates(console: &Console, look: &Look, visit: &Visit, now: Timestamp, s
     html! {
         @if soon.is_empty() {
             p.soft { (look.of_two(
-                "In den nächsten 60 Tagen läuft keines ab, das die Gateway-Konfiguration oder das Verzeichnis nennt.",
-                "None that the configuration or the directory names ends within 60 days.",
+                "In den nächsten 60 Tagen läuft keines ab, mit dem Nachrichten zu oder von anderen Stellen gehen. Alle weiteren des Hauses \
+                 stehen unter Kennzahlen.",
+                "None ends within 60 days of those by which messages go to other offices or come from them. All others of the house stand among \
+                 the figures.",
             )) }
         } @else {
             div.wide tabindex="0" role="region" aria-label=(look.of_two("Zertifikate", "Certificates")) { table {

@@ -56,6 +56,29 @@ async fn a_session_that_fails_is_tried_again_after_longer_and_longer_pauses() {
 }
 
 #[tokio::test]
+async fn an_adapter_whose_session_keeps_failing_is_a_figure_until_it_works() {
+    let bed = Bed::new(None).await;
+    bed.post.set(|state| state.sessions.extend([FailureKind::Unauthorised; 8]));
+    bed.sessions().await;
+    let whole = model::Caller { scope: model::Scope::tenant("soest"), ..bed.ours.clone() };
+    let failing = async || {
+        let now = bed.broker.now();
+        assert!(bed.broker.figures_due().await.unwrap());
+        let until = now.plus(Duration::from_secs(60));
+        let all = bed.broker.figures(&whole, "adapters.failing", now, until).await.unwrap();
+        all.into_iter().map(|figure| figure.label).collect::<Vec<_>>()
+    };
+    for _ in 0..6 {
+        bed.later(Duration::from_secs(600)).await;
+    }
+    assert_eq!(failing().await, ["post"]);
+    for _ in 0..6 {
+        bed.later(Duration::from_secs(3_600)).await;
+    }
+    assert!(failing().await.is_empty(), "it works again");
+}
+
+#[tokio::test]
 async fn what_a_session_submits_has_one_effect() {
     on_every_engine(|database| async move {
         let bed = Bed::new(database).await;
