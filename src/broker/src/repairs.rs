@@ -175,8 +175,7 @@ impl Broker {
     }
 
     /// The same from a desk: the mended bytes are checked first, and only if nothing stands against them is the message given them.
-    /// With `only_check` they never are.
-    /// `seen` is how the message stood when somebody looked at it ([`seen`](crate::seen)).
+    /// With `only_check` they never are. `seen` is how the message stood when somebody looked at it ([`seen`](crate::seen)).
     ///
     /// # Errors
     /// As [`repair`](Broker::repair).

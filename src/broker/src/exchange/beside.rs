@@ -122,3 +122,41 @@ fn is_over(payment: &Payment) -> bool {
     let goes_back = payment.refunds.iter().any(|refund| matches!(refund.status, Agreed | Unclear));
     !payment.status.is_open() && payment.clearing.is_none() && !goes_back
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+    use model::ids;
+    use model::payment::{Claim, ClaimStatus, Clearing, ClearingReason, PaymentStatus, Refund};
+    use model::testkit::{a_claim, a_payment};
+
+    use super::*;
+
+    #[test]
+    fn money_is_settled_once_nothing_of_it_is_owed_under_way_or_unclear() {
+        let settled = |record| check_settled(&record).is_ok();
+        let claim = |status| Record::Claim(Claim { status, ..a_claim(4_200) });
+        assert!(settled(claim(ClaimStatus::Paid)) && settled(claim(ClaimStatus::Cancelled)));
+        assert!(!settled(claim(ClaimStatus::Open)) && !settled(claim(ClaimStatus::PartlyPaid)));
+
+        let paid = || Payment { status: PaymentStatus::Paid, ..a_payment(&a_claim(4_200)) };
+        let refund = |status| Refund {
+            id: ids::new_id(),
+            amount_cents: 100,
+            reason: "Irrtum".into(),
+            status,
+            asked_by: ids::new_id(),
+            agreed_by: None,
+            asked_at: Timestamp::default(),
+            reference: None,
+        };
+        let with = |status| Record::Payment(Payment { refunds: vec![refund(status)], ..paid() });
+        assert!(settled(Record::Payment(paid())) && settled(with(RefundStatus::Done)));
+        assert!(!settled(with(RefundStatus::Agreed)) && !settled(with(RefundStatus::Unclear)));
+        for status in [PaymentStatus::Created, PaymentStatus::Started, PaymentStatus::Pending] {
+            assert!(!settled(Record::Payment(Payment { status, ..paid() })), "{status:?}");
+        }
+        let unclear = Clearing::new(ClearingReason::Overpaid, Some(1), Timestamp::default());
+        assert!(!settled(Record::Payment(Payment { clearing: Some(unclear), ..paid() })));
+    }
+}

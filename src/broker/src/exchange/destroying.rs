@@ -132,11 +132,11 @@ impl Broker {
             inner_first.extend(self.beside_inner_first(&scope, *id).await?);
             inner_first.push(*id);
         }
-        // Nothing comes beside what is destroyed, but something may have come before.
-        let mut late = vec![];
         for slice in inner_first.chunks(SLICE) {
             self.destroy_slice(job, current, slice, by).await?;
         }
+        // Nothing comes beside what is destroyed, but something may have come before.
+        let mut late = vec![];
         for id in &tree {
             late.extend(self.beside_inner_first(&scope, *id).await?);
         }

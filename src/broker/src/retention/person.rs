@@ -1,6 +1,6 @@
 //! What is known of a person (GDPR article 15): looked for by a reference, by name and day of birth, by telephone or by e-mail, in the
-//! records of the caller's scope; by the last two also among those who called or wrote, and to whom something was sent. Parties belong to their record and are never merged across units: whoever asks sees what his own
-//! units know.
+//! records of the caller's scope; by the last two also among those who called or wrote, and to whom something was sent. Parties belong to
+//! their record and are never merged across units: whoever asks sees what his own units know.
 
 use std::collections::BTreeSet;
 

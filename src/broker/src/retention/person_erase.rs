@@ -1,7 +1,6 @@
 //! Erasure of a person (GDPR article 17): personal data of parties is replaced by a mark, in records that need no longer be kept; contacts and
-//! dispatches of the person are emptied. What the
-//! events said of the person goes too; the event that says so holds the whole record as it is from then on, so the events from there
-//! on still give the record.
+//! dispatches of the person are emptied. What the events said of the person goes too; the event that says so holds the whole record as it
+//! is from then on, so the events from there on still give the record.
 
 use model::activity::InteractionStatus;
 use model::case::RecordStatus;

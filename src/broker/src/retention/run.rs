@@ -101,9 +101,9 @@ impl Broker {
         for due in slice.due.iter().take(usize::try_from(MOST_LINES.saturating_sub(number)).unwrap_or(0)) {
             match self.delete(job, &run, number + 1, due).await {
                 Ok(()) => number += 1,
-                // A bar that came in between.
                 // Somebody works on it again.
                 Err(Error::Model(model::Error::NotSettled)) => {}
+                // A bar that came in between.
                 Err(error) if BARRED.iter().any(|what| error.is_conflict(what)) => kept.push(RetentionKept {
                     kind: due.kind.to_owned(),
                     subject: due.subject,

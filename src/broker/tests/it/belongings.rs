@@ -214,19 +214,6 @@ async fn what_somebody_still_works_on_keeps_the_case_that_it_belongs_to() {
 }
 
 #[tokio::test]
-async fn a_payment_that_is_under_way_keeps_its_case() {
-    let till = Till::open(None).await;
-    let bed = bed(&till).await;
-    let new = NewClaim { case_id: bed.inner, ..till.new_claim(4_200) };
-    let claim = till.broker().create_claim(&till.clerk, new, None).await.unwrap();
-    till.started(&claim).await;
-    let sent = bed.begin(Opening::Usual).await;
-    bed.appraise(&[(bed.one, Destroy), (bed.two, Destroy)]).await;
-    let asked = bed.gateway.broker.destroy(&bed.agency, sent.meta.id, vec![bed.one], None).await;
-    assert_eq!(asked.unwrap_err().code(), NOT_SETTLED);
-}
-
-#[tokio::test]
 async fn what_is_still_owed_or_has_to_be_sent_keeps_its_case() {
     let till = Till::open(None).await;
     let bed = bed(&till).await;
