@@ -26,7 +26,7 @@ pub(super) fn write_party<W: Write>(sink: &mut Sink<W>, party: &Party, number: u
     };
     sink.left.out("party-details", unsaid || is_one_unsaid);
     sink.start("beteiligung")?;
-    if let Some(role) = party.role.as_deref().filter(|role| !role.is_empty()) {
+    if let Some(role) = party.role.as_deref().filter(|role| !role.trim().is_empty()) {
         sink.start("rolle")?;
         sink.start("auswahl_bezeichnung")?;
         sink.text("sonstigeBezeichnung", role)?;
@@ -47,7 +47,7 @@ pub(super) fn write_party<W: Write>(sink: &mut Sink<W>, party: &Party, number: u
 }
 
 fn has_name(person: &Person) -> bool {
-    person.family_name.as_deref().is_some_and(|name| !name.is_empty() && fits(name, Letters::Name))
+    person.family_name.as_deref().is_some_and(|name| !name.trim().is_empty() && fits(name, Letters::Name))
 }
 
 fn write_person<W: Write>(sink: &mut Sink<W>, person: &Person, addresses: &[Address]) -> Result<(), Error> {

@@ -218,7 +218,7 @@ impl<W: Write> MessageWriter<'_, W> {
     /// The file number; an Akte must have one.
     fn file_number(&mut self, description: &Description, id: Id, is_root: bool) -> Result<(), Error> {
         let uuid = uuid(description, id).to_string();
-        let number = description.record_reference.as_deref().filter(|number| !number.is_empty());
+        let number = description.record_reference.as_deref().filter(|number| !number.trim().is_empty());
         let Some(number) = number.or(is_root.then_some(&uuid)) else { return Ok(()) };
         self.sink.start("aktenzeichen")?;
         self.sink.start("auswahl_aktenzeichen")?;
@@ -363,5 +363,5 @@ fn shown_name(party: &model::party::Party) -> Option<String> {
         parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
     });
     let organisation = party.organisation.as_ref().and_then(|organisation| organisation.name.clone());
-    person.filter(|name| !name.is_empty()).or(organisation)
+    person.filter(|name| !name.trim().is_empty()).or(organisation)
 }

@@ -14,7 +14,7 @@ use model::party::{Address, Organisation, Party, Person};
 use model::standard::{
     Endpoint, Object, Outgoing, OutgoingContent, Sequence, Standard, Written, placeholder,
 };
-use model::{Failure, Id, Record, RecordKind, Report, Timestamp};
+use model::{Failure, Finding, Id, Record, RecordKind, Report, Timestamp};
 use proptest::prelude::*;
 use schemas::Schemas;
 use xoev::xdomea::Options;
@@ -316,6 +316,20 @@ fn a_person_beside_an_organisation_is_whom_to_ask_there() {
     assert!(xml.contains("Bau &amp; Söhne GmbH</tns:bezeichnung.aktuell>"), "{xml}");
     assert!(!xml.contains("<tns:natuerlichePerson>"), "{xml}");
     assert_eq!(left, ["party-details"]);
+}
+
+#[test]
+fn a_person_whose_name_is_blank_is_told_to_be_left_out() {
+    for blank in ["", " ", " \u{a0}"] {
+        let mut memory = everything();
+        let Record::CaseFile(file) = &mut memory.objects[6].record else { unreachable!() };
+        file.description.parties[0].person.as_mut().unwrap().family_name = Some(blank.into());
+        let (bytes, told) = written("3.6.2", &mut memory).unwrap();
+        let xml = unpack_named(&bytes, "xjustiz_nachricht.xml").0;
+        assert!(!xml.contains("<tns:natuerlichePerson>"), "{xml}");
+        let is_told = |it: &Finding| it.with.get("what").is_some_and(|what| what == "party");
+        assert!(told.report.findings.iter().any(is_told), "{:?}", told.report.findings);
+    }
 }
 
 #[test]
