@@ -29,7 +29,7 @@ pub(crate) struct Gateway {
     store: Store,
     pub(crate) osci: Parties,
     pub(crate) xta: transport::xta::party::Parties,
-    schemas: Arc<Schemas>,
+    pub(crate) schemas: Arc<Schemas>,
 }
 
 impl Gateway {

@@ -16,6 +16,7 @@ mod selftest;
 mod serve;
 mod traces;
 mod watch;
+mod works_with;
 
 use std::future::Future;
 use std::process::ExitCode;

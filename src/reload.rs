@@ -15,6 +15,7 @@ use crate::commands::config::references;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::serve::{Faces, Running, Work, threads};
+use crate::works_with;
 
 impl Running {
     /// Reads the configuration anew.
@@ -39,10 +40,8 @@ impl Running {
                 return Ok(());
             }
         };
-        let detail = json!({ "afterRestart": later });
-        let event = EventKind::ConfigurationReloaded;
-        if let Err(error) = gateway.broker.note_upkeep(event, &Actor::gateway(), &detail).await {
-            refuse(&[error.into()]);
+        if let Err(error) = note(&config, &gateway, &later).await {
+            refuse(&[error]);
             return Ok(());
         }
         // Two that work under the name of one node would take each other's jobs.
@@ -83,6 +82,13 @@ impl Running {
             }
         }
     }
+}
+
+/// Leaves on record that it was read anew, and what differs.
+async fn note(config: &Config, gateway: &Gateway, later: &[String]) -> Result<(), Error> {
+    let (kind, detail) = (EventKind::ConfigurationReloaded, json!({ "afterRestart": later }));
+    gateway.broker.note_upkeep(kind, &Actor::gateway(), &detail).await?;
+    works_with::note(config, gateway).await
 }
 
 /// What differs and belongs to the process.

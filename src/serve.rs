@@ -23,7 +23,7 @@ use transport::{Fetch, Fetchers};
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::notify::Notify;
-use crate::{identities, registry, traces};
+use crate::{identities, registry, traces, works_with};
 use config::{Config, LogFormat};
 
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
@@ -48,6 +48,7 @@ pub(crate) async fn serve(config: Config, file: &Path) -> Result<(), Error> {
     let gateway = Gateway::open(&config).await?;
     let draining = Arc::new(AtomicBool::new(false));
     let faces = Faces::of(&config, &gateway, &draining)?;
+    works_with::note(&config, &gateway).await?;
     let work = Work::start(&config, &gateway).await?;
 
     let (stop, stopped) = watch::channel(false);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use adapter_post::out::Teller;
 use async_trait::async_trait;
-use broker::{AlertHook, AlertRule, Alerts, CertificateEnd, Mailer, WeakCertificate};
+use broker::{AlertHook, AlertRule, Alerts, CertificateEnd, CertificateOf, Mailer, WeakCertificate};
 use config::{Config, NamedCertificate};
 use model::outbound::ChosenBy;
 use model::{Authority, Failure, Timestamp};
@@ -72,20 +72,24 @@ pub(crate) fn certificates<'a>(
     let way = |((authority, transport), until): ((Authority, &str), Timestamp)| CertificateEnd {
         name: format!("{authority} {transport}"),
         until,
+        of: CertificateOf::Way,
     };
     let mut ends: Vec<CertificateEnd> = ways.map(way).collect();
     let end =
         |certificate: &Certificate| Timestamp::from_micros(certificate.not_after().saturating_mul(1_000_000));
     if let Some(identity) = config.tls_identity()? {
-        ends.push(CertificateEnd { name: "tls".to_owned(), until: end(identity.certificate()) });
+        let (name, until) = ("tls".to_owned(), end(identity.certificate()));
+        ends.push(CertificateEnd { name, until, of: CertificateOf::KeyPair(None) });
     }
-    let mut others: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let mut others: BTreeMap<String, (Timestamp, Option<String>)> = BTreeMap::new();
     for it in named(config).into_iter().filter(|it| it.is_own && it.name != "tls identity") {
         let until = end(&it.certificate);
-        others.entry(it.name).and_modify(|first| *first = until.min(*first)).or_insert(until);
+        let first = others.entry(it.name).or_insert((until, it.tenant));
+        first.0 = until.min(first.0);
     }
     others.retain(|name, _| ends.iter().all(|known| known.name != *name));
-    ends.extend(others.into_iter().map(|(name, until)| CertificateEnd { name, until }));
+    let other = |(name, (until, tenant))| CertificateEnd { name, until, of: CertificateOf::KeyPair(tenant) };
+    ends.extend(others.into_iter().map(other));
     Ok(ends)
 }
 

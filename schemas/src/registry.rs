@@ -115,6 +115,18 @@ impl Schemas {
         all
     }
 
+    /// Imported packs in order of precedence, each with the places of its files, sorted, and what `of_file` makes of the bytes of each. A
+    /// file that cannot be read any more is left out.
+    pub fn pack_files<T>(&self, mut of_file: impl FnMut(&[u8]) -> T) -> Vec<(PackInfo, Vec<(String, T)>)> {
+        let mut all = Vec::new();
+        for set in self.packs() {
+            let places = set.places().into_iter();
+            let files = places.filter_map(|place| Some((place.to_owned(), of_file(&set.read(place)?))));
+            all.push((info(&set, Origin::Pack), files.collect()));
+        }
+        all
+    }
+
     /// Compiles every schema file of every set: the set's name, the file, and what is wrong.
     pub fn check_all(&self) -> Vec<(String, String, Error)> {
         let sets = self.sets();

@@ -6,7 +6,7 @@ use crate::ffi::{Compilation, Resolver, Schema};
 use crate::index::Outline;
 use crate::{Error, own};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -78,7 +78,12 @@ impl Set {
         self.index.code_lists.keys().filter_map(read).collect()
     }
 
-    fn read(&self, file: &str) -> Option<Arc<[u8]>> {
+    /// Places of the files that are kept of it, sorted.
+    pub(crate) fn places(&self) -> BTreeSet<&str> {
+        self.index.schemas.keys().chain(self.index.code_lists.keys()).map(String::as_str).collect()
+    }
+
+    pub(crate) fn read(&self, file: &str) -> Option<Arc<[u8]>> {
         match &self.files {
             Files::Memory(files) => files.get(file).cloned(),
             Files::Folder(folder)

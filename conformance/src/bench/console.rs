@@ -136,6 +136,7 @@ fn places(templates: &Templates) -> Vec<(&'static str, String, f64)> {
         page("a case", &format!("/cases/{}", templates.case)),
         page("a clarification", &format!("/clarifications/{}", templates.parked)),
         page("payments", "/payments"),
+        page("statement lines", "/statement-lines"),
         page("users", "/users"),
         search("messages of an id", format!("/messages?q={}", templates.message)),
         search("messages of a reference", "/messages?q=AZ-31415".into()),

@@ -63,6 +63,28 @@ fn a_pack_of_the_same_namespaces_is_replaced() {
 }
 
 #[test]
+fn files_of_packs_are_told_in_order_and_one_that_is_lost_is_missing() {
+    let folder = TempDir::new().unwrap();
+    let kept = folder.path().join("schemas");
+    let schemas = Schemas::open(&kept).unwrap();
+    let (first, second) = (schema("urn:x", "<xs:element name='a'/>"), schema("urn:x", ""));
+    let files =
+        [("x/b.xsd", first.as_bytes()), ("a.xsd", second.as_bytes()), ("readme.pdf", b"%PDF".as_slice())];
+    schemas.add_pack(&zip_of(&folder, &files)).unwrap();
+    let other = schema("urn:y", "<xs:element name='a'/>");
+    let later = schemas.add_pack(&zip_of(&folder, &[("a.xsd", other.as_bytes())])).unwrap();
+    let told = |schemas: &Schemas| {
+        let packs = schemas.pack_files(<[u8]>::len).into_iter();
+        packs.map(|(pack, files)| (pack.name, files)).collect::<Vec<_>>()
+    };
+    let packs = told(&Schemas::open(&kept).unwrap());
+    assert_eq!(packs[0], (later.name, vec![("a.xsd".to_owned(), other.len())]));
+    assert_eq!(packs[1].1, [("a.xsd".to_owned(), second.len()), ("x/b.xsd".to_owned(), first.len())]);
+    fs::remove_file(kept.join(&packs[1].0).join("a.xsd")).unwrap();
+    assert_eq!(told(&schemas)[1].1, [("x/b.xsd".to_owned(), first.len())]);
+}
+
+#[test]
 fn an_imported_pack_takes_precedence_over_our_own() {
     let folder = TempDir::new().unwrap();
     let schemas = Arc::new(Schemas::new());

@@ -28,6 +28,14 @@ pub(crate) struct NewRefund {
     reason: String,
 }
 
+/// Why a refund is not wanted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewDecline {
+    /// Why, without personal data: 1 to 200 characters.
+    reason: String,
+}
+
 /// What a human decides about what contradicts.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -116,6 +124,19 @@ pub(crate) async fn agree_refund(
 ) -> Answer {
     let replayed = replayed(&api, &caller, once.as_ref()).await?;
     done(api.broker.agree_refund(&caller, id, refund, once.as_ref()).await, replayed)
+}
+
+/// `POST /payments/{id}/refunds/{refund}/decline`: of one's own refund, it is withdrawn.
+pub(crate) async fn decline_refund(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathIds(id, refund): PathIds,
+    posted: Posted<NewDecline>,
+) -> Answer {
+    let NewDecline { reason } = posted.body;
+    let once = posted.once.as_ref();
+    let replayed = replayed(&api, &caller, once).await?;
+    done(api.broker.decline_refund(&caller, id, refund, reason, once).await, replayed)
 }
 
 /// `POST /payments/{id}/void`.

@@ -10,6 +10,7 @@
 //! appraise  appraisals: applied to records, given by an archive of ours, followed by the transfer
 //! destroy   what was disposed of is to be destroyed: what speaks against it
 //! destroying the job that does it
+//! fate      how records stand on their way to destruction, for whoever looks
 //! circulate documents go on along their route
 //! remind    deadlines
 //! ```
@@ -20,6 +21,7 @@ mod circulate;
 mod destroy;
 mod destroying;
 mod disposal;
+mod fate;
 mod followed;
 mod import;
 mod objects;
@@ -31,6 +33,7 @@ pub(crate) use beside::check_settled;
 pub use circulate::StepDone;
 pub(crate) use destroy::JOB as DESTROY;
 pub(crate) use disposal::IN_DISPOSITION;
+pub use fate::{Fate, HeldAt};
 pub(crate) use followed::Told;
 pub(crate) use remind::JOB as REMIND;
 pub(crate) use reply::Said;

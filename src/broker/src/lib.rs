@@ -82,6 +82,7 @@ mod upkeep;
 mod uploads;
 mod way;
 mod worker;
+mod works_with;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -109,10 +110,10 @@ pub use content::Upload;
 pub use desk::{About, Desk, Waiting};
 pub use erasure::Erasure;
 pub use error::Error;
-pub use exchange::{NewExchange, Opening, StepDone};
+pub use exchange::{Fate, HeldAt, NewExchange, Opening, StepDone};
 pub use figures::{
-    AlertHook, AlertNow, AlertRule, AlertSent, AlertSeverity, Alerts, CertificateEnd, DELIVERY_SECONDS,
-    DeliveryTimes, Figure, Mailer, MessageCount, SERIES, WeakCertificate,
+    AlertHook, AlertNow, AlertRule, AlertSent, AlertSeverity, Alerts, CertificateEnd, CertificateOf,
+    DELIVERY_SECONDS, DeliveryTimes, Figure, Mailer, MessageCount, SERIES, WeakCertificate,
 };
 pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, SubscriptionSecret};
 pub use inbox::InboxItem;
@@ -122,8 +123,8 @@ pub use notebook::Notebook;
 pub use once::{Once, seen};
 pub use onward::Onward;
 pub use payments::{
-    Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, PayerSees,
-    Payments, Reconciliation, StatementReport,
+    Acknowledgement, BookingFile, LineDecision, LineSeen, NewClaim, NewPayment, NoticeAnswer, NoticeDoor,
+    PayerSees, Payments, Reconciliation, StatementReport,
 };
 pub use people::{GivenRights, LinkBy, Stranger};
 pub use people::{
@@ -161,6 +162,7 @@ pub use upkeep::KeysInUse;
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
 pub use way::MessageWay;
 pub use worker::{Places, TRACED, Workers};
+pub use works_with::{ConfigurationDigest, PackDigest};
 
 use house::House;
 

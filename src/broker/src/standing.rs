@@ -9,7 +9,7 @@ use model::rights::Action;
 use model::{Authority, Caller, MessageState, Timestamp};
 use store::{ChannelFilter, Page};
 
-use crate::{Broker, Error, PressureNow, StampHealth, WeakCertificate};
+use crate::{Broker, CertificateEnd, CertificateOf, Error, PressureNow, StampHealth, WeakCertificate};
 
 /// Counts stop here: more than this is said to be more, so that a page costs the same however many there are.
 const MOST_COUNTED: u32 = 10_000;
@@ -107,6 +107,26 @@ impl Broker {
             }
         }
         ends.sort_by(|one, other| (one.end, &one.authority).cmp(&(other.end, &other.authority)));
+        Ok(ends)
+    }
+
+    /// When key pairs of the house end that stand on no way to an authority (those that do are told by
+    /// [`certificate_ends`](Broker::certificate_ends)), the first first. They belong to no unit, so a caller who does not see the whole
+    /// tenant sees none.
+    ///
+    /// # Errors
+    /// If the caller may not see partners.
+    pub fn key_pair_ends(&self, caller: &Caller) -> Result<Vec<CertificateEnd>, Error> {
+        let scope = caller.may(Action::ReadPartners)?;
+        if !scope.is_whole() {
+            return Ok(vec![]);
+        }
+        let concerns = |it: &&CertificateEnd| match &it.of {
+            CertificateOf::Way => false,
+            CertificateOf::KeyPair(only) => only.as_ref().is_none_or(|only| *only == scope.tenant),
+        };
+        let mut ends: Vec<CertificateEnd> = self.certificates().iter().filter(concerns).cloned().collect();
+        ends.sort_by(|one, other| (one.until, &one.name).cmp(&(other.until, &other.name)));
         Ok(ends)
     }
 

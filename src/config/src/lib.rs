@@ -63,6 +63,9 @@ pub const FILE_NAME: &str = "amtsbote.toml";
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// SHA-256 of the text that it was read from, hex.
+    #[serde(skip)]
+    pub digest: String,
     /// Stable name of this node: jobs that it held when it died are its own again.
     pub node: String,
     /// Addresses.

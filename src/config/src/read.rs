@@ -53,6 +53,7 @@ impl Config {
         let places = Places::of(text).map_err(|(place, message)| vec![Error::Syntax(place, message)])?;
         let Read { config, mut found, taken_out, has_gaps } = Read::of(text, &places);
         let Some(mut config) = config else { return Err(found) };
+        config.digest = seal::sha256(&[text.as_bytes()]).to_string();
         if has_gaps {
             return Err(found);
         }

@@ -55,8 +55,10 @@ pub(crate) const SECTIONS: &[Section] = &[
             place("/desk", "Zu entscheiden", "To decide"),
             place("/cases", "Vorgänge", "Cases"),
             place("/payments", "Zahlungen", "Payments"),
+            place("/statement-lines", "Kontoauszüge", "Bank statements"),
             place("/post", "Post", "Post"),
             place("/dispatches", "Versand", "Dispatches"),
+            place("/dispositions", "Aussonderung", "Dispositions"),
         ],
     },
     Section {

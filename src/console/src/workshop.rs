@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use broker::{AdapterState, ChainReport, Error};
+use broker::{AdapterState, AlertSent, ChainReport, Error};
 use model::rights::Action;
 use model::{Authority, Caller, Id, Scope, Timestamp, ids};
 use tokio::sync::Semaphore;
@@ -122,6 +122,8 @@ pub(crate) enum Found {
     Adapters(Vec<AdapterState>),
     /// The chain was checked.
     Chain(ChainReport),
+    /// Somebody was told of an alert, as a test.
+    Alert(Vec<AlertSent>),
     /// It failed, with this code.
     Failed(String),
 }
@@ -137,6 +139,8 @@ pub(crate) enum About {
     Adapters,
     /// The chain of evidence.
     Chain,
+    /// Whether those are reached whom the rule of this name tells.
+    Alert(String),
 }
 
 impl About {

@@ -161,6 +161,12 @@ pub enum EventKind {
     /// Somebody asked for a refund, or agreed to one.
     #[serde(rename = "payment.refund-asked")]
     RefundAsked,
+    /// Somebody did not agree to a refund that another had asked for: it does not take place.
+    #[serde(rename = "payment.refund-declined")]
+    RefundDeclined,
+    /// Whoever asked for a refund took it back before anybody agreed.
+    #[serde(rename = "payment.refund-withdrawn")]
+    RefundWithdrawn,
     /// Money went back.
     #[serde(rename = "payment.refunded")]
     PaymentRefunded,
@@ -251,6 +257,9 @@ pub enum EventKind {
     /// Somebody tried to sign in, and was refused.
     #[serde(rename = "user.refused")]
     UserRefused,
+    /// After many failures a login, or the address that attempts come from, has to wait before the next is looked at.
+    #[serde(rename = "user.locked-out")]
+    UserLockedOut,
     /// A user has signed out, or sessions were ended.
     #[serde(rename = "user.signed-out")]
     UserSignedOut,
@@ -284,6 +293,12 @@ pub enum EventKind {
     /// The configuration was read anew by the running gateway.
     #[serde(rename = "configuration.reloaded")]
     ConfigurationReloaded,
+    /// A node works with another configuration than before: digests of the file, and names of the keys that differ.
+    #[serde(rename = "configuration.changed")]
+    ConfigurationChanged,
+    /// A node works with other schema packs than before: their names and digests.
+    #[serde(rename = "schemas.changed")]
+    SchemasChanged,
     /// From here on another evidence key signs the chain than before: fingerprints of both.
     #[serde(rename = "evidence.key-changed")]
     EvidenceKeyChanged,

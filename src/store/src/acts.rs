@@ -27,6 +27,8 @@ const ACTS: &[EventKind] = &[
     EventKind::MessageParked,
     EventKind::MessageReturned,
     EventKind::RefundAsked,
+    EventKind::RefundDeclined,
+    EventKind::RefundWithdrawn,
     EventKind::PaymentCleared,
     EventKind::ClaimCancelled,
     EventKind::DestructionAsked,

@@ -11,7 +11,7 @@ use crate::messages::UNFINISHED;
 use crate::payments::NOTICE;
 use crate::records::first_id;
 use crate::sql::{Row, Select, Table};
-use crate::{Error, Page, PaymentNotice, Store};
+use crate::{Error, Listed, Page, PaymentNotice, Store};
 
 /// A message whose bytes may be here.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,15 +142,15 @@ impl Store {
         Ok(self.db().read_one(select).await?.is_some())
     }
 
-    /// Records on which a legal hold lies, within a scope, by id; at most `limit`. Reads all records: for people who ask, not for work.
+    /// Records on which a legal hold lies, within a scope, by id. Reads all records: for people who ask, not for work.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn held_records(&self, scope: &Scope, limit: u32) -> Result<Vec<model::Record>, Error> {
+    pub async fn held_records(&self, scope: &Scope, page: &Page) -> Result<Listed<model::Record>, Error> {
         let select = Select::new("SELECT kind, body, id FROM record WHERE ").within(scope, Table::Record);
-        let select =
-            select.sql(r#" AND body LIKE '%"hold":{%' ORDER BY id LIMIT "#).bind(limit.min(Page::MOST));
-        self.db().read(select).await?.iter().map(crate::records::record).collect()
+        let select = select.sql(r#" AND body LIKE '%"hold":{%'"#);
+        let rows = self.db().read(page.apply(select, "id >", " ORDER BY id LIMIT ")).await?;
+        page.listed(rows.iter().map(|row| Ok((row.id(2)?, crate::records::record(row)?))))
     }
 
     /// Those of these payloads whose bytes are here.

@@ -6,11 +6,12 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 
-use conformance::gateway::{Engine, free_port};
+use conformance::gateway::{COUNTY, Engine, Rights, free_port};
 use reqwest::{Certificate, Client};
-use serde_json::json;
+use seal::sha256;
+use serde_json::{Value, json};
 
-use super::{case, prepared, signal, token};
+use super::{case, prepared, run, signal, token};
 
 /// A key pair of its own for `localhost`; returns the certificate.
 fn show(folder: &Path, name: &str) -> Certificate {
@@ -114,6 +115,65 @@ async fn another_configuration_counts_at_once_and_a_wrong_one_never() {
     signal(&gateway, "-TERM");
     assert_eq!(heard(&listener), "STOPPING=1");
     assert!(gateway.ended().await.unwrap().unwrap().success());
+    gateway.remove().await.unwrap();
+}
+
+/// What events of a kind tell, once there are so many.
+async fn told(api: &conformance::client::Client, kind: &str, count: usize) -> Vec<Value> {
+    loop {
+        let all = api.events(0).await.unwrap().into_iter().map(|(_, event)| event);
+        let told: Vec<Value> =
+            all.filter(|event| event["kind"] == kind).map(|it| it["detail"].clone()).collect();
+        if told.len() >= count {
+            return told;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_differs_in_configuration_and_schema_packs_is_on_record_once() {
+    let mut gateway = prepared(&Engine::Sqlite).await;
+    let folder = gateway.folder().to_owned();
+    let listener = UnixDatagram::bind(folder.join("notify")).unwrap();
+    listener.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let place = format!("NOTIFY_SOCKET={}", folder.join("notify").display());
+    gateway.wrapped(&["env", &place]);
+    let digest = |name: &str| sha256(&[fs::read(folder.join(name)).unwrap().as_slice()]).to_string();
+    let first = digest("amtsbote.toml");
+    gateway.start().await.unwrap();
+    assert_eq!(heard(&listener), "READY=1");
+    let rights = Rights { tenant: COUNTY, roles: &["auditor"], unit: "*", service: "*", authority: None };
+    let token = gateway.token("Revision", rights).await.unwrap();
+
+    gateway.reconfigure(&[("level = \"warn\"", "level = \"error\""), ("node =", "# kept\nnode =")]).unwrap();
+    let second = digest("amtsbote.toml");
+    signal(&gateway, "-HUP");
+    assert_eq!((heard(&listener).as_str(), heard(&listener).as_str()), ("RELOADING=1", "READY=1"));
+    let changed = [
+        json!({ "node": "gw1", "from": null, "to": first, "keys": [] }),
+        json!({ "node": "gw1", "from": first, "to": second, "keys": ["log.level"] }),
+    ];
+    assert_eq!(told(&gateway.client(&token).unwrap(), "configuration.changed", 2).await, changed);
+
+    let schema = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' targetNamespace='urn:x'>\
+                  <xs:element name='a'/></xs:schema>";
+    fs::write(folder.join("extra.xsd"), schema).unwrap();
+    let (code, added, said) = run(&gateway, &["schema", "add", "extra.xsd", "--json"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    signal(&gateway, "-HUP");
+    assert_eq!((heard(&listener).as_str(), heard(&listener).as_str()), ("RELOADING=1", "READY=1"));
+    let line = format!("{}  extra.xsd\n", digest("extra.xsd"));
+    let sha256 = sha256(&[line.as_bytes()]).to_string();
+    let pack = json!({ "pack": added["name"], "namespaces": ["urn:x"], "sha256": sha256 });
+    let came = json!({ "node": "gw1", "added": [pack], "removed": [], "precedence": [added["name"]] });
+
+    // A restart with the same makes no other.
+    gateway.kill().await.unwrap();
+    gateway.start().await.unwrap();
+    let api = gateway.client(&token).unwrap();
+    assert_eq!(told(&api, "schemas.changed", 1).await, [came]);
+    assert_eq!(told(&api, "configuration.changed", 2).await, changed);
     gateway.remove().await.unwrap();
 }
 

@@ -76,6 +76,11 @@ pub(super) fn payment_routes() -> Vec<Route> {
             .says("Agrees to a refund that somebody else asked for; it is carried out then.")
             .needs(DecideMoney)
             .gives::<Payment>(200),
+        Route::post("/payments/{id}/refunds/{refund}/decline", "declineRefund", payments::decline_refund)
+            .says("Ends a refund that nobody has agreed to yet: one's own is withdrawn, that of somebody else declined.")
+            .needs(DecideMoney)
+            .takes::<payments::NewDecline>()
+            .gives::<Payment>(200),
         Route::post("/payments/{id}/void", "voidPayment", payments::void)
             .says("Cancels a payment that is still open at its provider.")
             .needs(WriteClaims)

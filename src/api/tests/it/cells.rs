@@ -231,6 +231,7 @@ fn names_another(route: &Route) -> bool {
         "/clearing",
         "/file",
         "/agreement",
+        "/decline",
         "/decision",
         "/content",
         "/girocode",

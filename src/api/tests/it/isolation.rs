@@ -181,6 +181,7 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         }
         ("POST", "/cases/{id}/claims") => call.json(json!({ "amountCents": 100, "purpose": "Plausibel" })),
         ("POST", "/payments/{id}/refunds") => call.json(json!({ "amountCents": 1, "reason": "Plausibel" })),
+        ("POST", "/payments/{id}/refunds/{refund}/decline") => call.json(json!({ "reason": "Plausibel" })),
         ("POST", "/payments/{id}/clearing") => call.json(json!({ "decision": "keep" })),
         ("POST", "/accounts/{account}/statements") => {
             call.with("content-type", "application/xml").bytes("<a/>")

@@ -148,6 +148,7 @@ mod tests {
             asked_by: ids::new_id(),
             agreed_by: None,
             asked_at: Timestamp::default(),
+            declined: None,
             reference: None,
         };
         let with = |status| Record::Payment(Payment { refunds: vec![refund(status)], ..paid() });

@@ -137,7 +137,7 @@ fn agreed(exchange: &Exchange, by: &Actor, objects: &[Id]) -> Result<Change, Err
     }
 }
 
-fn is_held(record: &Record) -> bool {
+pub(super) fn is_held(record: &Record) -> bool {
     record.description().is_some_and(|description| description.hold.is_some())
 }
 

@@ -82,6 +82,17 @@ pub struct CertificateEnd {
     pub name: String,
     /// When it ends.
     pub until: Timestamp,
+    /// What it is of.
+    pub of: CertificateOf,
+}
+
+/// What a certificate is of whose end is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateOf {
+    /// A way between authorities; [`Broker::certificate_ends`] tells of these by authority.
+    Way,
+    /// A key pair of the house that stands on no such way: of this tenant alone, or (absent) of the whole house.
+    KeyPair(Option<String>),
 }
 
 /// A certificate whose key or signature is weaker than the policy of algorithms takes.

@@ -33,9 +33,14 @@ pub enum LineDecision {
 /// A decision of the first of two.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
-    decision: LineDecision,
-    by: Id,
+pub(super) struct Asked {
+    pub(super) decision: LineDecision,
+    pub(super) by: Id,
+}
+
+/// What the first of two has said of a line.
+pub(super) fn asked_of(line: &StatementLine) -> Option<Asked> {
+    serde_json::from_value(line.body["asked"].clone()).ok()
 }
 
 impl Broker {
@@ -57,6 +62,24 @@ impl Broker {
         let account = self.kept(caller, account)?;
         let bank = self.payments()?.bank_of(account).ok_or(Error::NoBankAccount)?;
         let (bank, decision) = (&bank, &decision);
+        self.anew(caller, once, move || self.try_decide(caller, bank, (line, None), decision, once)).await
+    }
+
+    /// The same from a page: a decision about the line as the page showed it, known by its version.
+    ///
+    /// # Errors
+    /// As [`decide_line`](Broker::decide_line); `WrongState` if somebody has said something of it since.
+    pub async fn decide_shown_line(
+        &self,
+        caller: &Caller,
+        account: &str,
+        (line, shown): (Id, u64),
+        decision: LineDecision,
+        once: Option<&Once>,
+    ) -> Result<StatementLine, Error> {
+        let account = self.kept(caller, account)?;
+        let bank = self.payments()?.bank_of(account).ok_or(Error::NoBankAccount)?;
+        let (bank, decision, line) = (&bank, &decision, (line, Some(shown)));
         self.anew(caller, once, move || self.try_decide(caller, bank, line, decision, once)).await
     }
 
@@ -64,7 +87,7 @@ impl Broker {
         &self,
         caller: &Caller,
         bank: &BankAccount<'_>,
-        id: Id,
+        (id, shown): (Id, Option<u64>),
         decision: &LineDecision,
         once: Option<&Once>,
     ) -> Result<StatementLine, Error> {
@@ -72,14 +95,14 @@ impl Broker {
         let last = self.store().last_count(bank.tenant(), &bank.counter()).await?;
         let found = self.store().statement_line(bank.tenant(), &bank.key, id).await?;
         let before = found.ok_or(model::Error::NotFound { kind: "statement line" })?;
-        if before.state != LineState::Unmatched {
+        let is_other = shown.is_some_and(|shown| shown != before.version);
+        if before.state != LineState::Unmatched || is_other {
             return Err(model::Error::WrongState { state: before.state.name() }.into());
         }
         let mut books = Books::open(self, bank.tenant(), &caller.actor);
         books.work.count_on(bank.tenant(), &bank.counter(), last);
         let mut after = StatementLine { version: before.version + 1, ..before.clone() };
-        let asked: Option<Asked> = serde_json::from_value(before.body["asked"].clone()).ok();
-        let first = match asked.filter(|asked| asked.decision == *decision) {
+        let first = match asked_of(&before).filter(|asked| asked.decision == *decision) {
             _ if !self.parts.rules.four_eyes => Some(by),
             Some(asked) if asked.by == by => return Err(model::Error::SecondPerson.into()),
             asked => asked.map(|asked| asked.by),

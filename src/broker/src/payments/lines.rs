@@ -274,6 +274,7 @@ impl Broker {
             asked_by,
             agreed_by: None,
             asked_at: books.now(),
+            declined: None,
             reference: None,
         };
         books.change(id, PaymentChange::AskRefund(Box::new(asked))).await?;

@@ -10,7 +10,8 @@
 //! clearing    what contradicts is decided by a human
 //! cash        files for the cash system; acknowledge: what it did with them
 //! statements  bank statements: what came is matched with what is owed (references: what a line names; lines: what it does to the
-//!             books); decide_line: what a human says of the rest; proposals: which payments a payout may be made of
+//!             books); decide_line: what a human says of the rest (line_seen: what they are shown of it); proposals: which payments a
+//!             payout may be made of
 //! reconcile   whether the books of gateway, cash system and bank agree
 //! ```
 //! A payment changes in one place ([`books`]), in one transaction with everything that follows: event, bookings, its claim, the task
@@ -24,6 +25,7 @@ mod claims;
 mod clearing;
 mod decide_line;
 mod jobs;
+mod line_seen;
 mod lines;
 mod notice;
 mod orders;
@@ -52,6 +54,7 @@ pub use cash::BookingFile;
 pub use claims::NewClaim;
 pub use decide_line::LineDecision;
 pub(crate) use jobs::is_money;
+pub use line_seen::LineSeen;
 pub use notice::{NoticeAnswer, NoticeDoor};
 pub use payer::PayerSees;
 pub use reconcile::Reconciliation;

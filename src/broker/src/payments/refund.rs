@@ -1,4 +1,4 @@
-//! Money goes back, agreed to by two; payments that are open are voided.
+//! Money goes back, agreed to by two, unless one of them does not want it; payments that are open are voided.
 //!
 //! A refund's job is marked before the call. If the mark is found, or no answer came, nobody knows whether the money went back: it is
 //! never repeated, and the provider's state is looked at until it tells.
@@ -8,7 +8,7 @@ use std::time::Duration;
 use model::command::PaymentChange;
 use model::payment::provider::RefundOrder;
 use model::payment::record::TRANSFER;
-use model::payment::{Payment, Refund, RefundStatus};
+use model::payment::{Declined, Payment, Refund, RefundStatus};
 use model::rights::Action;
 use model::{Actor, Caller, Failure, FailureKind, Id, RecordKind, Scope, ids};
 use serde_json::json;
@@ -43,10 +43,7 @@ impl Broker {
     ) -> Result<Payment, Error> {
         self.payments()?;
         let scope = caller.may(Action::DecideMoney)?;
-        let sound = !reason.trim().is_empty() && !reason.chars().any(char::is_control);
-        if !sound || reason.chars().count() > REASON_CHARS {
-            return Err(model::Error::Invalid { field: "reason" }.into());
-        }
+        check_reason(&reason)?;
         let refund = Refund {
             id: ids::new_id(),
             amount_cents: cents,
@@ -55,6 +52,7 @@ impl Broker {
             asked_by: token_of(caller)?,
             agreed_by: None,
             asked_at: self.now(),
+            declined: None,
             reference: None,
         };
         let refund = &refund;
@@ -106,6 +104,33 @@ impl Broker {
         job.detail = json!({ "refund": refund });
         books.work.enqueue_call(&job, None);
         self.commit_answer(caller, once, books.work, id, after).await
+    }
+
+    /// Ends a refund that nobody has agreed to, with a reason that holds no personal data: whoever asked for it withdraws it, anybody else
+    /// who could agree declines it. What it was to give back may be asked for anew.
+    ///
+    /// # Errors
+    /// `Invalid` without a reason; `WrongState` if it is agreed to or has ended already.
+    pub async fn decline_refund(
+        &self,
+        caller: &Caller,
+        payment: Id,
+        refund: Id,
+        reason: String,
+        once: Option<&Once>,
+    ) -> Result<Payment, Error> {
+        self.payments()?;
+        let scope = caller.may(Action::DecideMoney)?;
+        check_reason(&reason)?;
+        let declined = &Declined { by: token_of(caller)?, reason, at: self.now() };
+        let act = move || async move {
+            self.kept_payment(scope, payment).await?;
+            let mut books = Books::open(self, &scope.tenant, &caller.actor);
+            let change = PaymentChange::DeclineRefund(refund, declined.clone());
+            let after = books.change(payment, change).await?;
+            self.commit_answer(caller, once, books.work, payment, after).await
+        };
+        self.anew(caller, once, act).await
     }
 
     /// Cancels a payment that is still open at its provider, and has the provider asked where it stands; waits a while for that.
@@ -262,6 +287,14 @@ impl Broker {
             Some(refund) => self.end_refund(job, failed(refund.id, RefundStatus::Unclear)).await,
             None => self.finish(job, Work::new()).await,
         }
+    }
+}
+
+fn check_reason(reason: &str) -> Result<(), Error> {
+    let says_something = !reason.trim().is_empty() && !reason.chars().any(char::is_control);
+    match says_something && reason.chars().count() <= REASON_CHARS {
+        true => Ok(()),
+        false => Err(model::Error::Invalid { field: "reason" }.into()),
     }
 }
 

@@ -44,7 +44,7 @@ const OF_LOGIN: Patience =
 const OF_ORIGIN: Patience =
     Patience { free: 50, longest: Duration::from_secs(60), forgotten: Duration::from_secs(15 * 60) };
 
-/// Refusals within a window that each leave an event.
+/// Refusals, and waits that begin, within a window that each leave an event.
 const TOLD: u32 = 1_000;
 const TOLD_IN: Duration = Duration::from_secs(600);
 
@@ -53,7 +53,8 @@ pub(super) struct Guard {
     turns: Semaphore,
     waiting: AtomicUsize,
     hashed: AtomicU64,
-    told: Mutex<(Option<Instant>, u32)>,
+    refusals: Told,
+    waits: Told,
 }
 
 impl Default for Guard {
@@ -62,7 +63,8 @@ impl Default for Guard {
             turns: Semaphore::new(AT_ONCE),
             waiting: AtomicUsize::new(0),
             hashed: AtomicU64::new(0),
-            told: Mutex::default(),
+            refusals: Told::default(),
+            waits: Told::default(),
         }
     }
 }
@@ -79,14 +81,13 @@ impl Guard {
     }
 
     /// Whether an event tells of one more refusal: of very many only the places of failures do.
-    pub(super) fn tells(&self) -> bool {
-        let Ok(mut told) = self.told.lock() else { return true };
-        let now = Instant::now();
-        if told.0.is_none_or(|since| now.saturating_duration_since(since) >= TOLD_IN) {
-            *told = (Some(now), 0);
-        }
-        told.1 = told.1.saturating_add(1);
-        told.1 <= TOLD
+    pub(super) fn tells_refusal(&self) -> bool {
+        self.refusals.one_more()
+    }
+
+    /// The same of one more wait. Counted apart: however many are refused, it is told who has to wait.
+    pub(super) fn tells_wait(&self) -> bool {
+        self.waits.one_more()
     }
 
     pub(super) fn count_hash(&self) {
@@ -95,6 +96,23 @@ impl Guard {
 
     pub(super) fn times_hashed(&self) -> u64 {
         self.hashed.load(Ordering::Relaxed)
+    }
+}
+
+/// How many events were left since the window began.
+#[derive(Default)]
+struct Told(Mutex<(Option<Instant>, u32)>);
+
+impl Told {
+    /// Counts one more; whether it still leaves an event.
+    fn one_more(&self) -> bool {
+        let Ok(mut told) = self.0.lock() else { return true };
+        let now = Instant::now();
+        if told.0.is_none_or(|since| now.saturating_duration_since(since) >= TOLD_IN) {
+            *told = (Some(now), 0);
+        }
+        told.1 = told.1.saturating_add(1);
+        told.1 <= TOLD
     }
 }
 
@@ -134,13 +152,28 @@ impl Places {
         if place == self.login { &OF_LOGIN } else { &OF_ORIGIN }
     }
 
-    /// One more failure at each place.
-    pub(super) fn note(self, work: &mut Work, tries: &[SignInTry], now: Timestamp) {
+    /// One more failure at each place. Returns the waits that begin with it: of several at the same time only the first begins one.
+    pub(super) fn note(self, work: &mut Work, tries: &[SignInTry], now: Timestamp) -> Vec<Wait> {
+        let mut begun = vec![];
         for place in [Some(self.login), self.origin].into_iter().flatten() {
             let before = tries.iter().find(|it| it.place == place);
-            work.note_sign_in_try(before, &after_failure(before, place, self.patience(place), now));
+            let after = after_failure(before, place, self.patience(place), now);
+            work.note_sign_in_try(before, &after);
+            if after.until > now && before.is_none_or(|it| it.until <= now) {
+                begun.push(Wait { is_of_login: place == self.login, until: after.until });
+            }
         }
+        begun
     }
+}
+
+/// A wait that begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// Whether the login waits, or else the origin.
+    pub(super) is_of_login: bool,
+    /// Nothing is tried before.
+    pub(super) until: Timestamp,
 }
 
 /// Whether one of the places has to wait.
@@ -178,6 +211,38 @@ mod tests {
         assert_eq!(waits, [0, 0, 0, 0, 30, 60, 120, 240, 480, 900, 900, 900]);
         let later = now.plus(OF_LOGIN.forgotten);
         assert_eq!(after_failure(before.as_ref(), 7, &OF_LOGIN, later).failures, 1);
+    }
+
+    #[test]
+    fn a_wait_begins_once_however_many_fail_while_it_lasts() {
+        let (places, mut now) = (Places::of("a", Some("b")), Timestamp::from_micros(1_000_000_000));
+        let mut last: Vec<SignInTry> = vec![];
+        let mut fails = |now: Timestamp| {
+            let begun = places.note(&mut Work::new(), &last, now);
+            let after = |place: u32| {
+                let before = last.iter().find(|it| it.place == place);
+                after_failure(before, place, places.patience(place), now)
+            };
+            last = vec![after(places.login), after(places.second())];
+            begun
+        };
+        assert_eq!((0..4).map(|_| fails(now).len()).sum::<usize>(), 0);
+        assert_eq!(fails(now), [Wait { is_of_login: true, until: now.plus(FIRST_WAIT) }]);
+        assert_eq!((fails(now), fails(now)), (vec![], vec![]), "others at the same time");
+        now = now.plus(Duration::from_secs(121));
+        assert_eq!(fails(now).len(), 1, "the next");
+        for _ in 8..49 {
+            fails(now);
+        }
+        let until = now.plus(FIRST_WAIT);
+        assert_eq!(fails(now), [Wait { is_of_login: false, until }], "the fiftieth from there");
+    }
+
+    #[test]
+    fn so_many_events_are_left_within_a_window_and_no_more() {
+        let guard = Guard::default();
+        assert_eq!((0..TOLD + 10).filter(|_| guard.tells_refusal()).count(), TOLD as usize);
+        assert!(guard.tells_wait(), "refusals take nothing from it");
     }
 
     #[test]

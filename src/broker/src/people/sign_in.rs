@@ -1,11 +1,11 @@
 //! Signing in: login and password, then a code.
 
-use model::{Actor, EventKind, Id};
+use model::{Actor, Event, EventKind, Id};
 use serde_json::{Value, json};
 use store::{Person, SessionStage, SignInTry, Work};
 use zeroize::Zeroizing;
 
-use super::guard::{Places, must_wait};
+use super::guard::{Places, Wait, must_wait};
 use super::{actor, password, totp};
 use crate::{Broker, Error, blocking};
 
@@ -203,23 +203,30 @@ impl Broker {
         blocking(move || password::hash(&password)).await
     }
 
-    /// The refusal, after it was counted and audited: of whom, if there is such a user, and never what was tried.
+    /// The refusal, after it was counted and audited: of whom, if there is such a user, and never what was tried. A wait that begins with it
+    /// is told once, and what is tried while it lasts leaves nothing: whoever waits cannot fill the chain.
     pub(super) async fn sign_in_failed(
         &self,
         places: Places,
         mut tries: Vec<SignInTry>,
         who: Option<(String, Id)>,
     ) -> Result<Error, Error> {
-        let first = || self.house().tenants().next().map(|tenant| tenant.id.clone());
-        let (tenant, user) = who.map_or_else(|| (first(), None), |(tenant, id)| (Some(tenant), Some(id)));
+        let first = self.house().tenants().next().map(|tenant| tenant.id.clone()).ok_or(Error::Internal)?;
+        let user = who.as_ref().map(|(_, id)| *id);
+        let tenant = who.as_ref().map_or(&first, |(tenant, _)| tenant);
         let detail = json!({ "code": "user.refused", "user": user });
-        let event = self.audit(&tenant.ok_or(Error::Internal)?, EventKind::UserRefused, &nobody(), detail);
-        let is_told = self.people.guard.tells();
+        let event = self.audit(tenant, EventKind::UserRefused, &nobody(), detail);
+        let is_told = self.people.guard.tells_refusal();
         for _ in 0..ATTEMPTS {
             let mut work = Work::new();
-            places.note(&mut work, &tries, self.now());
+            let begun = places.note(&mut work, &tries, self.now());
             if is_told {
                 work.insert_event(&event);
+            }
+            for wait in begun.into_iter().filter(|_| self.people.guard.tells_wait()) {
+                // An address is nobody's, and stands in no event.
+                let (tenant, user) = if wait.is_of_login { (tenant, user) } else { (&first, None) };
+                work.insert_event(&self.locked_out(tenant, user, wait));
             }
             match self.store().commit(work).await.map_err(Error::from) {
                 Err(error) if error.is_conflict("sign-in-try") => {
@@ -231,8 +238,14 @@ impl Broker {
         Ok(Error::SignInRefused)
     }
 
+    fn locked_out(&self, tenant: &str, user: Option<Id>, wait: Wait) -> Event {
+        let place = if wait.is_of_login { "login" } else { "origin" };
+        let detail = json!({ "place": place, "user": user, "until": wait.until });
+        self.audit(tenant, EventKind::UserLockedOut, &Actor::gateway(), detail)
+    }
+
     /// A user has changed something of the own account, or somebody else has.
-    pub(super) fn user_changed(&self, tenant: &str, user: Id, by: &Actor, mut detail: Value) -> model::Event {
+    pub(super) fn user_changed(&self, tenant: &str, user: Id, by: &Actor, mut detail: Value) -> Event {
         detail["user"] = json!(user);
         self.audit(tenant, EventKind::UserChanged, by, detail)
     }

@@ -323,7 +323,7 @@ impl Broker {
     }
 
     /// Whether the time of keeping (Aufbewahrungsfrist) of a record is over. Where nobody has decided how long it is, it is not.
-    pub(super) fn is_kept_long_enough(&self, record: &Record) -> bool {
+    pub(crate) fn is_kept_long_enough(&self, record: &Record) -> bool {
         let Some(description) = record.description() else { return false };
         let Some(retention) = &description.retention else { return false };
         let end = description.period.as_ref().and_then(|period| period.end.as_deref());

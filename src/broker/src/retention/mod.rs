@@ -22,7 +22,7 @@ use std::time::Duration;
 use model::rights::Action;
 use model::{Caller, Id, Scope, Timestamp};
 use serde::Serialize;
-use store::{Page, RetentionKept, RetentionRun};
+use store::{Listed, Page, RetentionKept, RetentionRun};
 
 use crate::{Broker, Error};
 
@@ -168,21 +168,26 @@ impl Broker {
         Ok(plan)
     }
 
-    /// The newest runs of the caller's tenant, the newest first; counts and digests alone.
+    /// The newest runs of the caller's tenant, the newest first; counts and digests alone. One that is under way says how much it has
+    /// deleted so far.
     ///
     /// # Errors
     /// `Forbidden` unless the caller may erase, or bar from destruction.
     pub async fn retention_runs(&self, caller: &Caller, limit: u32) -> Result<Vec<RetentionRun>, Error> {
         let scope = keeper(caller)?;
-        Ok(self.store().retention_runs(&scope.tenant, limit).await?)
+        let mut runs = self.store().retention_runs(&scope.tenant, limit).await?;
+        for run in runs.iter_mut().filter(|run| run.ended_at.is_none()) {
+            run.deleted = self.store().retention_last(run.id).await?;
+        }
+        Ok(runs)
     }
 
-    /// Records within the caller's scope that are barred from destruction, at most `limit`.
+    /// Records within the caller's scope that are barred from destruction, by id.
     ///
     /// # Errors
     /// `Forbidden` unless the caller may erase, or bar from destruction.
-    pub async fn held(&self, caller: &Caller, limit: u32) -> Result<Vec<model::Record>, Error> {
-        Ok(self.store().held_records(keeper(caller)?, limit.min(Page::MOST)).await?)
+    pub async fn held(&self, caller: &Caller, page: &Page) -> Result<Listed<model::Record>, Error> {
+        Ok(self.store().held_records(keeper(caller)?, page).await?)
     }
 }
 

@@ -12,7 +12,7 @@ use model::approval::{ApprovalKind, ApprovalState};
 use model::command::Rules;
 use model::rights::Within;
 use model::{Caller, Id, Message, Role, Timestamp, ids};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::content::a_file_in;
 use crate::engines::on_every_engine;
@@ -30,6 +30,17 @@ async fn a_message(gateway: &Gateway) -> Message {
     let message = gateway.accept(&caller("soest", "63"), &body).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
     message
+}
+
+/// A house that wants four eyes, what a message of it says, and that message, which somebody has parked.
+async fn parked_where_two_decide() -> (Gateway, Value, Id) {
+    let rules = Rules { four_eyes: true, ..Rules::default() };
+    let gateway = Gateway::with_rules(rules, Arc::new(SetClock::default())).await;
+    let all = caller("soest", "63");
+    let body = json!({ "toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Akte"]] });
+    let id = gateway.accept(&all, &body).await.unwrap().id;
+    gateway.broker.park_by_hand(&all, id, None, None).await.unwrap();
+    (gateway, body, id)
 }
 
 fn release(message: Id, minutes: u32) -> NewApproval {
@@ -277,13 +288,8 @@ async fn with_four_eyes_forwarding_tokens_and_ways_to_partners_wait_for_a_second
 
 #[tokio::test]
 async fn nobody_agrees_to_hand_on_a_message_that_stands_otherwise_than_when_it_was_asked_for() {
-    let rules = Rules { four_eyes: true, ..Rules::default() };
-    let gateway = Gateway::with_rules(rules, Arc::new(SetClock::default())).await;
-    let broker = &gateway.broker;
-    let all = caller("soest", "63");
-    let body = json!({ "toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Akte"]] });
-    let id = gateway.accept(&all, &body).await.unwrap().id;
-    broker.park_by_hand(&all, id, None, None).await.unwrap();
+    let (gateway, _, id) = parked_where_two_decide().await;
+    let (broker, all) = (&gateway.broker, caller("soest", "63"));
     let (one, other) = (somebody("one", Role::Operator, "63"), somebody("other", Role::Operator, "63"));
     let ask = async || {
         let outcome = broker.forward_or_ask(&one, id, &lippstadt(), Some("falsch hier"), None).await.unwrap();
@@ -301,13 +307,8 @@ async fn nobody_agrees_to_hand_on_a_message_that_stands_otherwise_than_when_it_w
 
 #[tokio::test]
 async fn who_agrees_agrees_to_the_bytes_that_were_there_when_it_was_asked_for() {
-    let rules = Rules { four_eyes: true, ..Rules::default() };
-    let gateway = Gateway::with_rules(rules, Arc::new(SetClock::default())).await;
-    let broker = &gateway.broker;
-    let all = caller("soest", "63");
-    let body = json!({ "toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Akte"]] });
-    let id = gateway.accept(&all, &body).await.unwrap().id;
-    broker.park_by_hand(&all, id, None, None).await.unwrap();
+    let (gateway, body, id) = parked_where_two_decide().await;
+    let (broker, all) = (&gateway.broker, caller("soest", "63"));
     let (one, other) = (somebody("one", Role::Operator, "63"), somebody("other", Role::Operator, "63"));
     let released = broker.ask_for(&one, release(id, 30), None).await.unwrap();
     let manager = somebody("manager", Role::RecordsManager, "63");

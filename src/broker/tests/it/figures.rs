@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::{
-    AlertHook, AlertRule, AlertSeverity, Alerts, Broker, CertificateEnd, Mailer, Quotas, WeakCertificate,
+    AlertHook, AlertRule, AlertSeverity, Alerts, Broker, CertificateEnd, CertificateOf, Mailer, Quotas,
+    WeakCertificate,
 };
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::{Clock, Failure, Role, Scope};
@@ -71,9 +72,14 @@ fn rule() -> AlertRule {
     }
 }
 
+/// The end of a certificate of the whole house.
+fn ends(name: &str, until: model::Timestamp) -> CertificateEnd {
+    CertificateEnd { name: name.to_owned(), until, of: CertificateOf::KeyPair(None) }
+}
+
 fn with_days(broker: &Broker, clock: &SetClock, days: u64) -> Broker {
     let until = clock.now().plus(Duration::from_secs(days * 86_400));
-    broker.clone().with_certificates(vec![CertificateEnd { name: "tls".into(), until }])
+    broker.clone().with_certificates(vec![ends("tls", until)])
 }
 
 #[tokio::test]
@@ -145,7 +151,7 @@ async fn a_receiver_that_always_fails_keeps_nobody_from_hearing_of_something_new
     let gateway = Gateway::on_with(None, clock.clone(), Arc::new(Web(told.clone()))).await;
     let alerts = Alerts { rules: vec![AlertRule { hook: None, ..rule() }], mailer: Some(told.clone()) };
     let until = clock.now().plus(Duration::from_secs(10 * 86_400));
-    let all = (0..25).map(|at| CertificateEnd { name: format!("tls-{at}"), until }).collect();
+    let all = (0..25).map(|at| ends(&format!("tls-{at}"), until)).collect();
     let broker = gateway.broker.clone().with_alerts(alerts).with_certificates(all);
     let mut operator = caller("soest", "63");
     operator.scope = Scope::tenant("soest");
@@ -232,6 +238,29 @@ async fn weak_certificates_are_told_to_those_whom_they_concern_and_counted() {
     let until = broker.now().plus(MINUTE);
     let figures = broker.figures(&operator, "certificates.weak", from, until).await.unwrap();
     assert_eq!(figures[0].value, 3.0);
+}
+
+#[tokio::test]
+async fn key_pairs_are_told_to_those_whom_they_concern_and_ways_are_not_among_them() {
+    let gateway = Gateway::start().await;
+    let day = |days: u64| gateway.broker.now().plus(Duration::from_secs(days * 86_400));
+    let of = |name: &str, until, of| CertificateEnd { name: name.to_owned(), until, of };
+    let tenant = |tenant: &str| CertificateOf::KeyPair(Some(tenant.to_owned()));
+    let all = vec![
+        of("bab:05974000 osci", day(1), CertificateOf::Way),
+        ends("tls", day(9)),
+        of("payment_provider a", day(2), tenant("soest")),
+        of("payment_provider b", day(3), tenant("unna")),
+    ];
+    let broker = gateway.broker.clone().with_certificates(all);
+    let mut operator = caller("soest", "63");
+    operator.roles = vec![Role::Operator];
+    assert!(broker.key_pair_ends(&operator).unwrap().is_empty(), "of the whole tenant alone");
+    operator.scope = Scope::tenant("soest");
+    let told = broker.key_pair_ends(&operator).unwrap();
+    assert_eq!(told.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["payment_provider a", "tls"]);
+    operator.roles = vec![Role::Cashier];
+    assert_eq!(broker.key_pair_ends(&operator).unwrap_err().code(), "model.forbidden");
 }
 
 #[tokio::test]

@@ -47,3 +47,4 @@ mod toy;
 #[allow(dead_code, reason = "made for other tests")]
 mod tsa;
 mod units;
+mod works_with;

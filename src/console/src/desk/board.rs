@@ -58,10 +58,15 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
     let mut desk = console.broker.desk(&visit.caller, &filter, pile, (from, ROWS + 1)).await?;
     let more = (desk.waiting.len() > ROWS as usize).then(|| from.saturating_add(ROWS).to_string());
     desk.waiting.truncate(ROWS as usize);
+    let lines = match look.enters("/statement-lines") {
+        true => console.broker.lines_waiting(&visit.caller).await?,
+        false => (0, false),
+    };
     let body = html! {
         (just_done(look, asked))
         (help(look))
         (tiles(look, asked, &desk, pile))
+        (statement_lines(look, lines))
         (filter_form(console, look, visit, asked, (pile, mine)))
         @if desk.waiting.is_empty() { (page::empty(nothing(look, &desk, mine))) }
         @else { (table(console, look, visit, &desk.waiting)) }
@@ -109,6 +114,14 @@ fn tiles(look: &Look, asked: &Asked, desk: &Desk, wanted: Option<Pile>) -> Marku
             }
         }
     }
+}
+
+/// The way to lines of bank statements that belong to nothing, which are no tasks: how many, and whether there are more.
+fn statement_lines(look: &Look, (count, more): (usize, bool)) -> Markup {
+    html! { @if count > 0 { p {
+        a href=(look.to("/statement-lines")) { (look.of_two("Umsätze der Kontoauszüge, die warten", "Lines of bank statements that wait")) }
+        ": " (count) @if more { "+" }
+    } } }
 }
 
 fn filter_form(

@@ -1,5 +1,5 @@
 //! One page for everything of a case or case file: state, parties, documents, messages, claims and payments, calls and letters, dispatches,
-//! tasks, and what happened.
+//! tasks, what becomes of it, and what happened.
 
 use axum::Extension;
 use axum::extract::State;
@@ -13,8 +13,8 @@ use model::payment::{Claim, Payment};
 use model::rights::Action;
 use model::{Id, Record, RecordKind};
 
-use super::parts::{all_units, answer, help, moment, titled, unit_name};
-use super::{board, dispatches, document, line, payments, post, words};
+use super::parts::{all_units, answer, help, just_done, moment, titled, unit_name};
+use super::{board, dispatches, document, fate, line, payments, post, words};
 use crate::Console;
 use crate::asked::{Asked, PathId};
 use crate::page::{self, Look};
@@ -102,6 +102,7 @@ async fn try_show(
         title => title,
     };
     let body = html! {
+        (just_done(look, asked))
         (help(look, (
             "Alles zu diesem Vorgang: Beteiligte, Aufgaben, Dokumente, Post und Anrufe, Versand, Geld, Nachrichten und was geschehen ist.",
             "Everything of this case: parties, tasks, documents, post and calls, dispatches, money, messages, and what happened.",
@@ -116,6 +117,7 @@ async fn try_show(
         (sent(console, look, visit, here).await?)
         (money(console, look, visit, here).await?)
         (messages(console, look, visit, here).await?)
+        (fate::of_record(console, look, visit, &case).await?)
         (line::of_tree(console, look, &visit.caller, (id, &path, story), before).await?)
     };
     Ok(page::page(look, title, &body))

@@ -16,8 +16,8 @@ use model::rights::Action;
 use model::{Id, Record, RecordKind};
 
 use super::bytes::Shown;
-use super::parts::{answer, help, size, titled};
-use super::{post, words};
+use super::parts::{answer, help, just_done, size, titled};
+use super::{fate, post, words};
 use crate::Console;
 use crate::asked::{Asked, PathId};
 use crate::page::{self, Look};
@@ -36,8 +36,9 @@ pub(super) async fn show(
     look: Look,
     Extension(visit): Extension<Visit>,
     PathId(document): PathId,
+    asked: Asked,
 ) -> Response {
-    answer(&look, try_show(&console, &look, &visit, document).await)
+    answer(&look, try_show(&console, &look, &visit, (document, &asked)).await)
 }
 
 async fn read(console: &Console, visit: &Visit, id: Id) -> Result<Document, Error> {
@@ -52,14 +53,22 @@ fn title<'a>(look: &'a Look, document: &'a Document) -> &'a str {
     if title.is_empty() { look.of_two("Dokument ohne Titel", "Document without a title") } else { title }
 }
 
-async fn try_show(console: &Console, look: &Look, visit: &Visit, id: Id) -> Result<Response, Error> {
+async fn try_show(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    (id, asked): (Id, &Asked),
+) -> Result<Response, Error> {
     let document = read(console, visit, id).await?;
+    let record = Record::Document(document.clone());
+    let fate = fate::of_record(console, look, visit, &record).await?;
     let parent = match document.parent {
         Some(parent) => post::seen(console, visit, parent).await?,
         None => None,
     };
     let day = |day: &Option<String>| day.as_deref().map(|day| look.words.day(day));
     let body = html! {
+        (just_done(look, asked))
         (help(look, (
             "Alle Fassungen, die neueste zuerst. Angesehen wird eine Datei nur, wenn darin nichts ausgeführt werden kann; herunterladen lässt sich jede.",
             "All versions, the newest first. A file is shown only if nothing in it can run; any of them can be downloaded.",
@@ -70,15 +79,13 @@ async fn try_show(console: &Console, look: &Look, visit: &Visit, id: Id) -> Resu
             @if let Some(kind) = &document.kind { dt { (look.of_two("Dokumenttyp", "Kind")) } dd { (kind) } }
             @if let Some(day) = day(&document.dates.received) { dt { (look.of_two("Eingang", "Received")) } dd { (day) } }
             @if let Some(day) = day(&document.dates.written) { dt { (look.of_two("Datum", "Date")) } dd { (day) } }
-            @if let Some(hold) = &document.description.hold {
-                dt { (look.of_two("Löschsperre", "Barred from destruction")) } dd { (hold.reason) }
-            }
         }
         @if document.versions.is_empty() { (page::empty(look.of_two("Noch keine Datei.", "No file yet."))) }
         @for version in document.versions.iter().rev() {
             h2 { (look.of_two("Version ", "Version ")) (version.number) }
             (files(look, visit, &document, &version.number))
         }
+        (fate)
     };
     Ok(page::page(look, title(look, &document), &body))
 }
@@ -170,6 +177,10 @@ async fn try_preview(
     };
     let caption = look.of_two("Vorschau: ", "Preview: ").to_owned() + name(&file);
     let body = html! {
+        (help(look, (
+            "Eine Datei, ohne sie zu öffnen: gezeigt werden PDF, Bilder und Text, und nichts darin wird ausgeführt. Alles andere lässt sich herunterladen.",
+            "A file without opening it: PDF, pictures and text are shown, and nothing in them runs. Anything else can be downloaded.",
+        )))
         p { a href=(look.to(&format!("/documents/{}", document.meta.id))) { (title(look, &document)) }
             " · " (name(&file)) " (" (size(look, payload.size())) ")" }
         p.acts {

@@ -168,6 +168,11 @@ pub(super) fn just_done(look: &Look, asked: &Asked) -> Markup {
             ("Festgehalten. Eine zweite Person muss zustimmen.", "Noted. A second person has to agree.")
         }
         Some("agreed") => ("Zugestimmt.", "Agreed."),
+        Some("held") => ("Die Löschsperre ist gesetzt.", "It is barred from destruction."),
+        Some("lifted") => ("Die Löschsperre ist aufgehoben.", "The bar to destruction is lifted."),
+        Some("destroying") => ("Die Vernichtung ist beauftragt.", "The destruction was ordered."),
+        Some("declined") => ("Abgelehnt.", "Declined."),
+        Some("withdrawn") => ("Zurückgezogen.", "Withdrawn."),
         _ => return html! {},
     };
     page::done(look.of_two(text.0, text.1))

@@ -1,5 +1,5 @@
 //! One payment, followed as one line of time: claim, payment, what its provider said, bookings, files for the cash system. Contradictions
-//! are decided and refunds are asked for here; a second person agrees.
+//! are decided and refunds are asked for here; a second person agrees or declines.
 
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -43,6 +43,8 @@ pub(super) async fn show(
 /// What was typed into the form of a refund that comes back, and which of its fields is wrong.
 #[derive(Clone, Copy, Default)]
 struct Typed<'a> {
+    /// The refund that was to be declined; `None` where one was asked for.
+    declined: Option<Id>,
     amount: &'a str,
     reason: &'a str,
     wrong: Option<&'a str>,
@@ -84,6 +86,11 @@ async fn whole(
         Some(claim) => post::seen(console, visit, claim.case_id).await?,
         None => None,
     };
+    let arrived = match &claim {
+        Some(claim) => console.broker.line_of_payment(caller, &payment, claim).await?,
+        None => None,
+    };
+    let arrived = arrived.map(|(account, line)| format!("/statement-lines/{account}/{line}"));
     let page = Page::first(EVENTS);
     let mut events = console.broker.record_timeline(caller, payment.meta.id, &page).await?;
     let mut bookings = vec![];
@@ -98,10 +105,10 @@ async fn whole(
             "Eine Zahlung von der Forderung über den Anbieter bis zur Kasse. Über Widersprüche und Erstattungen entscheidet die Kasse.",
             "A payment from the claim over the provider to the cash office, which decides about contradictions and refunds.",
         )))
-        (facts(look, &payment, claim.as_ref(), case.as_ref()))
+        (facts(look, &payment, (claim.as_ref(), case.as_ref()), arrived.as_deref()))
         @if let Some(clearing) = &payment.clearing { (contradiction(look, visit, (&payment, clearing), decides)) }
         (decided(look, &payment.cleared))
-        (refunds(look, visit, &payment, decides))
+        (refunds(look, visit, &payment, typed, decides))
         @if decides && payment.refundable_cents() > 0 { (refund_form(look, &payment, typed)) }
         (trail(look, events.into_iter().map(|(_, event)| event).collect(), &bookings))
     };
@@ -110,7 +117,13 @@ async fn whole(
     Ok((title, body))
 }
 
-fn facts(look: &Look, it: &Payment, claim: Option<&Claim>, case: Option<&Record>) -> Markup {
+/// What is known of a payment: its claim and case, and where the line by which its money arrived has its page.
+fn facts(
+    look: &Look,
+    it: &Payment,
+    (claim, case): (Option<&Claim>, Option<&Record>),
+    arrived: Option<&str>,
+) -> Markup {
     let amount = |cents| look.words.amount(cents);
     html! {
         dl.card {
@@ -133,7 +146,8 @@ fn facts(look: &Look, it: &Payment, claim: Option<&Claim>, case: Option<&Record>
             @if it.charged_back_cents > 0 { dt { (look.of_two("Zurückgebucht", "Charged back")) } dd { (amount(it.charged_back_cents)) } }
             @if let Some(code) = &it.failure { dt { (look.of_two("Grund", "Reason")) } dd { (words::meaning(look, code)) } }
             @if let Some(line) = &it.settled_by {
-                dt { (look.of_two("Eingegangen mit Umsatz", "Arrived with statement line")) } dd.code { (line) }
+                dt { (look.of_two("Eingegangen mit Umsatz", "Arrived with statement line")) }
+                dd.code { @match arrived { Some(path) => (look.link(path, line)), None => (line) } }
             }
         }
     }
@@ -196,31 +210,51 @@ fn decided(look: &Look, cleared: &[Cleared]) -> Markup {
     } } }
 }
 
-fn refunds(look: &Look, visit: &Visit, it: &Payment, decides: bool) -> Markup {
-    let may_agree = |refund: &Refund| {
-        decides
-            && refund.status == RefundStatus::Asked
-            && refund.asked_by.to_string() != visit.caller.actor.id
-    };
+fn refunds(look: &Look, visit: &Visit, it: &Payment, typed: Typed, decides: bool) -> Markup {
+    let waits = |refund: &Refund| refund.status == RefundStatus::Asked;
+    let is_own = |refund: &Refund| refund.asked_by.to_string() == visit.caller.actor.id;
     html! { @if !it.refunds.is_empty() { section {
         h2 { (look.of_two("Erstattungen", "Refunds")) }
         @for refund in &it.refunds { div.card {
             p { strong { (look.words.amount(refund.amount_cents)) } " " (words::shown(look, words::refund(refund.status))) " "
                 (moment(look, refund.asked_at)) }
             p { (refund.reason) }
-            @if may_agree(refund) {
+            @if let Some(declined) = &refund.declined {
+                p { (words::shown(look, words::refund(refund.status))) " " (moment(look, declined.at)) ": " (declined.reason) }
+            }
+            @if decides && waits(refund) && !is_own(refund) {
                 form method="post" action=(look.to(&format!("/payments/{}/refunds/{}/agreement", it.meta.id, refund.id))) {
                     (look.form_token())
                     button.main type="submit" { (look.of_two("Zustimmen und auszahlen", "Agree and pay out")) }
                 }
-            } @else if refund.status == RefundStatus::Asked {
+            } @else if waits(refund) {
                 p.hint { (look.of_two("Eine zweite Person der Kasse muss zustimmen.", "A second person of the cash office has to agree.")) }
             }
+            @if decides && waits(refund) { (decline_form(look, it, refund, typed, is_own(refund))) }
         } }
     } } }
 }
 
+fn decline_form(look: &Look, it: &Payment, refund: &Refund, typed: Typed, is_own: bool) -> Markup {
+    let is_back = typed.declined == Some(refund.id);
+    let written = if is_back { typed.reason } else { "" };
+    let act =
+        if is_own { look.of_two("Zurückziehen", "Withdraw") } else { look.of_two("Ablehnen", "Decline") };
+    let field = format!("why-{}", refund.id);
+    html! { details open[is_back] {
+        summary { (act) }
+        form method="post" action=(look.to(&format!("/payments/{}/refunds/{}/decline", it.meta.id, refund.id))) {
+            (look.form_token())
+            label for=(field) { (look.of_two("Warum, ohne personenbezogene Daten", "Why, without personal data")) }
+            input id=(field) type="text" name="reason" value=(written) required maxlength=(REASON)
+                aria-invalid=[is_back.then_some("true")];
+            button.grave type="submit" { (act) }
+        }
+    } }
+}
+
 fn refund_form(look: &Look, it: &Payment, typed: Typed) -> Markup {
+    let typed = if typed.declined.is_none() { typed } else { Typed::default() };
     let wrong = |name: &str| (typed.wrong == Some(name)).then_some("true");
     html! { details.card open[typed.wrong.is_some()] {
         summary { (look.of_two("Erstattung beantragen", "Ask for a refund")) }
@@ -287,7 +321,8 @@ pub(super) async fn ask_refund(
     PathId(payment): PathId,
     form: Form,
 ) -> Response {
-    let typed = Typed { amount: form.field("amount"), reason: form.field("reason"), wrong: None };
+    let (amount, reason) = (form.field("amount"), form.field("reason"));
+    let typed = Typed { amount, reason, ..Typed::default() };
     let outcome = async {
         let amount = cents(typed.amount, look.words.0);
         let amount = amount.ok_or(model::Error::Invalid { field: "amountCents" })?;
@@ -315,6 +350,32 @@ pub(super) async fn agree_refund(
     let (Ok(payment), Ok(refund)) = (payment.parse(), refund.parse()) else { return page::missing(&look) };
     match console.broker.agree_refund(&visit.caller, payment, refund, None).await {
         Ok(it) => onward(&look, it.meta.id, "agreed"),
+        Err(error) => page::failed(&look, &error),
+    }
+}
+
+/// `POST /console/payments/{id}/refunds/{refund}/decline`.
+pub(super) async fn decline_refund(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    Path((payment, refund)): Path<(String, String)>,
+    form: Form,
+) -> Response {
+    let (Ok(payment), Ok(refund)) = (payment.parse(), refund.parse::<Id>()) else {
+        return page::missing(&look);
+    };
+    let reason = form.field("reason");
+    match console.broker.decline_refund(&visit.caller, payment, refund, reason.to_owned(), None).await {
+        Ok(it) => {
+            let mut all = it.refunds.iter();
+            let is_own = all.any(|it| it.id == refund && it.status == RefundStatus::Withdrawn);
+            onward(&look, payment, if is_own { "withdrawn" } else { "declined" })
+        }
+        Err(Error::Model(model::Error::Invalid { field: "reason" })) => {
+            let typed = Typed { declined: Some(refund), reason, wrong: Some("reason"), ..Typed::default() };
+            again(&console, &look, &visit, (payment, typed)).await
+        }
         Err(error) => page::failed(&look, &error),
     }
 }

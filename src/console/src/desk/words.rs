@@ -1,5 +1,6 @@
 //! How states and kinds are called on the pages of the desk, German and English.
 
+use broker::LineState;
 use maud::{Markup, html};
 use model::activity::{CallState, DispatchKind, DispatchStatus, InteractionStatus, ProofKind, TaskStatus};
 use model::exchange::{ExchangeKind, ExchangeStatus};
@@ -190,6 +191,8 @@ pub(super) fn refund(status: RefundStatus) -> State {
     match status {
         RefundStatus::Asked => ("warn", "beantragt", "asked for"),
         RefundStatus::Agreed => ("warn", "freigegeben", "agreed to"),
+        RefundStatus::Declined => ("", "abgelehnt", "declined"),
+        RefundStatus::Withdrawn => ("", "zurückgezogen", "withdrawn"),
         RefundStatus::Done => ("good", "erstattet", "given back"),
         RefundStatus::Refused => ("bad", "vom Anbieter abgelehnt", "refused by the provider"),
         RefundStatus::Unclear => ("bad", "unklar", "unclear"),
@@ -212,6 +215,39 @@ pub(super) fn booked(state: BookingState) -> State {
         BookingState::HandedOver => ("", "der Kasse übergeben", "handed to the cash office"),
         BookingState::Acknowledged => ("good", "von der Kasse gebucht", "booked by the cash office"),
         BookingState::Refused => ("bad", "von der Kasse abgelehnt", "refused by the cash office"),
+    }
+}
+
+pub(super) const LINES: [LineState; 4] =
+    [LineState::Unmatched, LineState::Matched, LineState::Settled, LineState::Ignored];
+
+/// What became of a line of a bank statement.
+pub(super) fn statement_line(state: LineState) -> State {
+    match state {
+        LineState::Unmatched => ("warn", "zu entscheiden", "to be decided"),
+        LineState::Matched => ("good", "einer Forderung zugeordnet", "belongs to a claim"),
+        LineState::Settled => ("good", "gehört zu bekannten Zahlungen", "belongs to known payments"),
+        LineState::Ignored => ("", "beiseitegelegt", "put aside"),
+    }
+}
+
+/// Why a line belongs to nothing.
+pub(super) fn unmatched<'a>(look: &Look, why: &'a str) -> &'a str {
+    match why {
+        "unknown" => look.of_two("nennt nichts Bekanntes", "names nothing that is known"),
+        "several" => look.of_two("nennt mehreres", "names several"),
+        "other account" => look.of_two("nennt, was ein anderes Konto hat", "names what has another account"),
+        "batch" => look.of_two("fasst mehrere Umsätze zusammen", "sums up several transactions"),
+        "currency" => look.of_two("andere Währung", "another currency"),
+        "returned" => look.of_two("eigenes Geld, das zurückkam", "money of ours that came back"),
+        "debit" => look.of_two("eigene Abbuchung", "a debit of ours"),
+        "nothing left" => look.of_two("nichts mehr da, was zurückgehen kann", "nothing is left to go back"),
+        "nothing" => look.of_two("ohne Betrag", "without an amount"),
+        "reference used twice" => {
+            look.of_two("Kennung der Bank doppelt vergeben", "the bank has used its reference twice")
+        }
+        "refused" => look.of_two("ließ sich nicht buchen", "could not be booked"),
+        other => other,
     }
 }
 
@@ -310,6 +346,8 @@ pub(super) fn event(kind: EventKind) -> (&'static str, &'static str) {
         EventKind::PaymentUnclear => ("Widerspruch gefunden", "contradiction found"),
         EventKind::PaymentCleared => ("Widerspruch entschieden", "contradiction decided"),
         EventKind::RefundAsked => ("Erstattung beantragt", "refund asked for"),
+        EventKind::RefundDeclined => ("Erstattung abgelehnt", "refund declined"),
+        EventKind::RefundWithdrawn => ("Erstattungsantrag zurückgezogen", "refund withdrawn"),
         EventKind::PaymentRefunded => ("erstattet", "given back"),
         EventKind::PaymentChargedBack => ("von der Bank zurückgebucht", "charged back by the bank"),
         EventKind::ClaimCancelled => ("Forderung storniert", "claim cancelled"),

@@ -3,16 +3,17 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{AlertNow, AlertSeverity};
+use broker::{AlertNow, AlertSent, AlertSeverity};
 use maud::{Markup, html};
 
 use super::chart::figure;
-use super::show;
+use super::{show, trial};
 use crate::Console;
 use crate::asked::PathName;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
+use crate::workshop::{About, Found};
 
 /// `GET /console/alerts`.
 pub(super) async fn list(
@@ -87,7 +88,7 @@ fn severity(look: &Look, severity: AlertSeverity) -> &'static str {
     }
 }
 
-/// `POST /console/alerts/{id}/test`.
+/// `POST /console/alerts/{id}/test`. It leads to what came of it, so that reloading tells nobody once more.
 pub(super) async fn test(
     State(console): State<Console>,
     look: Look,
@@ -95,26 +96,35 @@ pub(super) async fn test(
     PathName(id): PathName,
     _: Form,
 ) -> Response {
-    let sent = match console.broker.test_alert(&visit.caller, &id).await {
-        Ok(sent) => sent,
+    match console.broker.alerts(&visit.caller).await {
+        Ok(alerts) if alerts.iter().any(|it| it.id == id) => {}
+        Ok(_) => return page::missing(&look),
         Err(error) => return page::failed(&look, &error),
+    }
+    let (broker, caller, rule) = (console.broker.clone(), visit.caller.clone(), id.clone());
+    let work = async move {
+        match broker.test_alert(&caller, &rule).await {
+            Ok(sent) => Found::Alert(sent),
+            Err(error) => Found::Failed(error.code().to_owned()),
+        }
     };
-    page::page(
-        &look,
-        look.of_two("Probealarm", "Test alert"),
-        &html! {
-            @if sent.is_empty() { (page::empty(look.of_two(
-                "Die Regel nennt niemanden, der benachrichtigt würde.",
-                "The rule names nobody to be told.",
-            ))) }
-            ul { @for it in &sent { li {
-                span class=(if it.code.is_none() { "state good" } else { "state bad" }) {
-                    (if it.code.is_none() { look.of_two("angenommen", "taken") } else { look.of_two("gescheitert", "failed") })
-                }
-                " " span.code { (it.to) }
-                @if let Some(code) = &it.code { " " (show::code(&look, code)) }
-            } } }
-            p { a href=(look.to("/alerts")) { (look.of_two("Zurück zu den Alarmen", "Back to the alerts")) } }
-        },
-    )
+    trial::begin(&console, &look, &visit, About::Alert(id), work)
+}
+
+/// Who was told as a test, and who could not be.
+pub(super) fn told(look: &Look, sent: &[AlertSent]) -> Markup {
+    html! {
+        @if sent.is_empty() { (page::empty(look.of_two(
+            "Die Regel nennt niemanden, der benachrichtigt würde.",
+            "The rule names nobody to be told.",
+        ))) }
+        @else { ul { @for it in sent { li {
+            span class=(if it.code.is_none() { "state good" } else { "state bad" }) {
+                (if it.code.is_none() { look.of_two("angenommen", "taken") } else { look.of_two("gescheitert", "failed") })
+            }
+            " " span.code { (it.to) }
+            @if let Some(code) = &it.code { " " (show::code(look, code)) }
+        } } } }
+        p { a href=(look.to("/alerts")) { (look.of_two("Zurück zu den Alarmen", "Back to the alerts")) } }
+    }
 }

@@ -19,6 +19,8 @@ use crate::visit::Visit;
 /// Acts of a page.
 const PAGE: u32 = 100;
 const PATH: &str = "/audit";
+/// Names that are shown of what differs; the event has all.
+const SHOWN: usize = 12;
 /// Kinds that are offered as a filter.
 const KINDS: &[EventKind] = &[
     EventKind::MessageResent,
@@ -34,6 +36,7 @@ const KINDS: &[EventKind] = &[
     EventKind::UserChanged,
     EventKind::UserSignedIn,
     EventKind::UserRefused,
+    EventKind::UserLockedOut,
     EventKind::UserSignedOut,
     EventKind::SubscriptionChanged,
     EventKind::EvidenceExported,
@@ -60,6 +63,8 @@ const KINDS: &[EventKind] = &[
     EventKind::ExchangeAppraised,
     EventKind::PaymentCleared,
     EventKind::RefundAsked,
+    EventKind::RefundDeclined,
+    EventKind::RefundWithdrawn,
     EventKind::ClaimCancelled,
     EventKind::StatementTaken,
     EventKind::LineDecided,
@@ -69,6 +74,8 @@ const KINDS: &[EventKind] = &[
     EventKind::StoreRestored,
     EventKind::KeysRewrapped,
     EventKind::ConfigurationReloaded,
+    EventKind::ConfigurationChanged,
+    EventKind::SchemasChanged,
     EventKind::EvidenceKeyChanged,
     EventKind::RetentionBegun,
     EventKind::RetentionEnded,
@@ -204,9 +211,32 @@ fn about(look: &Look, event: &Event) -> Markup {
         } @else if let Some(case) = event.case_id {
             span.code { (case) }
         }
-        @for name in ["partner", "token", "lane", "user", "approval", "operation", "subscription", "entries"] {
+        @for name in ["partner", "token", "lane", "user", "approval", "operation", "subscription", "entries", "node"] {
             @if let Some(value) = detail[name].as_str() { " " span.code { (value) } }
         }
+        @if detail["place"] == "origin" { (look.of_two("eine Herkunftsadresse", "an address of origin")) }
+        (differing(look, event))
+    }
+}
+
+/// Names of what differs from before: keys of the configuration; packs that came (`+`) and went (`-`).
+fn differing(look: &Look, event: &Event) -> Markup {
+    let detail = event.detail.as_ref().unwrap_or(&Value::Null);
+    let all = |list: &str| detail[list].as_array().map(Vec::as_slice).unwrap_or_default();
+    let pack = |sign: &str, pack: &Value| format!("{sign} {}", pack["pack"].as_str().unwrap_or_default());
+    let names: Vec<String> = match event.kind {
+        EventKind::ConfigurationChanged => {
+            all("keys").iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
+        EventKind::SchemasChanged => {
+            let added = all("added").iter().map(|it| pack("+", it));
+            added.chain(all("removed").iter().map(|it| pack("-", it))).collect()
+        }
+        _ => return html! {},
+    };
+    html! {
+        @for name in names.iter().take(SHOWN) { " " span.code { (name) } }
+        @if names.len() > SHOWN { " " (look.of_two("und weitere:", "and more:")) " " (names.len() - SHOWN) }
     }
 }
 

@@ -120,7 +120,16 @@ pub(super) async fn progress(
     if asked.get("part").is_some() {
         return page::part(&look, &body);
     }
-    page::page(&look, look.of_two("Gesammelt erneut versuchen", "Try many again"), &body)
+    let help = page::help(
+        &look,
+        &html! { p { (look.of_two(
+            "Wie weit das erneute Versuchen vieler Nachrichten ist. Es läuft von selbst weiter, auch wenn Sie diese Seite verlassen. Was wieder \
+             scheitert, steht danach wieder unter den zurückgestellten Nachrichten.",
+            "How far trying many messages again is. It goes on by itself, even if you leave this page. What fails again stands among the parked \
+             messages again.",
+        )) } },
+    );
+    page::page(&look, look.of_two("Gesammelt erneut versuchen", "Try many again"), &html! { (help) (body) })
 }
 
 /// All of it renews itself, the way out of it included: what is put in its place holds nothing beside it.

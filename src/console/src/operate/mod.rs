@@ -2,12 +2,12 @@
 //!
 //! | module | place |
 //! |---|---|
-//! | `overview` | how the gateway stands |
+//! | `overview`, `certificates` | how the gateway stands; certificates on it |
 //! | `messages`, `message`, `bulk` | messages: list, one with its course and acts, many at once |
 //! | `partners`, `partner`, `trial` | partners: list, one, trying a connection or a file |
 //! | `schemas`, `adapters` | schema packs; adapters and what they were to be told |
 //! | `evidence`, `audit` | bundles and the chain; who did what |
-//! | `retention`, `persons` | what is kept for how long; what is known of a person |
+//! | `retention`, `holds`, `persons` | what is kept for how long, what is barred from destruction; what is known of a person |
 //! | `figures`, `chart`, `alerts` | figures over time, alarms |
 //! | `show`, `labels` | how things look and what they are called |
 
@@ -15,9 +15,11 @@ mod adapters;
 mod alerts;
 mod audit;
 mod bulk;
+mod certificates;
 mod chart;
 mod evidence;
 mod figures;
+mod holds;
 pub(crate) mod labels;
 mod message;
 mod messages;
@@ -108,6 +110,10 @@ async fn start(look: Look) -> Response {
 /// All places of the visitor.
 fn board(look: &Look) -> Markup {
     html! {
+        (page::help(look, &html! { p { (look.of_two(
+            "Alles, wozu Ihre Rollen Sie hereinlassen. Dieselben Orte stehen auf jeder Seite im Menü.",
+            "All that your roles let you into. The same places stand in the menu of each page.",
+        )) } }))
         @for section in SECTIONS {
             @let places: Vec<_> = section.places.iter().filter(|place| look.enters(place.path)).collect();
             @if !places.is_empty() {

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{BreakerState, ClarificationFilter, Lane, Page, Standing, WayEnd, WeakCertificate};
+use broker::{BreakerState, ClarificationFilter, Lane, Page, Standing};
 use maud::{Markup, html};
 use model::rights::Action;
 use model::{MessageState, Timestamp};
 
+use super::certificates::{self, Ends};
 use super::{labels, messages, show};
 use crate::Console;
 use crate::asked::Asked;
@@ -17,7 +18,7 @@ use crate::page::{self, Look};
 use crate::visit::Visit;
 
 /// Days before its end from which a certificate is spoken of.
-const SOON_DAYS: i64 = 60;
+pub(super) const SOON_DAYS: i64 = 60;
 /// Days before its end from which that is urgent.
 const URGENT_DAYS: i64 = 14;
 const DAY: i64 = 86_400_000_000;
@@ -40,6 +41,12 @@ pub(super) async fn overview(
         &look,
         look.of_two("Überblick", "Overview"),
         &html! {
+            (page::help(&look, &html! { p { (look.of_two(
+                "Wie das Gateway steht: was wartet, was festhängt, was abläuft. Jede Kachel führt zu der Liste dahinter; dort wird gehandelt, \
+                 hier ändert sich nichts. Farbig ist, wonach jemand sehen sollte.",
+                "How the gateway stands: what waits, what is stuck, what is about to end. Each tile leads to the list behind it; there you act, \
+                 nothing is changed here. What somebody should look at is in colour.",
+            )) } }))
             p.lead {
                 (look.of_two("Der Stand erneuert sich alle 30 Sekunden. ", "Refreshed every 30 seconds. "))
                 a href=(look.to("/overview")) { (look.of_two("Jetzt neu laden", "Reload now")) }
@@ -60,8 +67,11 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
     let partners = caller.may(Action::ReadPartners).is_ok() && caller.scope.is_whole();
     let lanes = if partners { broker.lanes(caller).await? } else { vec![] };
     let outside: Vec<&Lane> = lanes.iter().filter(|lane| lane.lane.starts_with("to:")).collect();
-    let ends = if partners { broker.certificate_ends(caller).await? } else { vec![] };
-    let soon: Vec<&WayEnd> = ends.iter().filter(|it| days_left(now, it.end) < SOON_DAYS).collect();
+    let ends = match partners {
+        true => Ends { ways: broker.certificate_ends(caller).await?, pairs: broker.key_pair_ends(caller)? },
+        false => Ends { ways: vec![], pairs: vec![] },
+    };
+    let soon = ends.soon(now);
     let short = if partners { broker.weak_certificates_of(caller).await? } else { vec![] };
     let weak = console.workshop.weaknesses(&caller.scope.tenant);
     let failing: BTreeSet<&str> = lanes
@@ -70,7 +80,7 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
         .filter_map(Lane::adapter)
         .collect();
     let open = outside.iter().filter(|lane| lane.breaker.state != BreakerState::Closed).count();
-    let urgent = soon.iter().any(|it| days_left(now, it.end) < URGENT_DAYS);
+    let urgent = soon.iter().any(|end| days_left(now, *end) < URGENT_DAYS);
     let parked = count(&standing, MessageState::Parked);
     let oldest = reasons.iter().map(|it| it.oldest).min();
     let waiting: u64 = outside.iter().map(|lane| lane.waiting + lane.leased).sum();
@@ -83,6 +93,7 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
     let interrupted = look.of_two("Unterbrochene Partner", "Interrupted partners");
     let ending = look.of_two("Zertifikate laufen ab", "Certificates about to end");
     let deliveries = look.of_two("Adapter: zurückgestellt", "Adapters: parked");
+    let alone = !broker.four_eyes();
     Ok(html! {
         ul.tiles {
             (Tile::new(look.of_two("Klärungsfälle", "Need clarification"), counted(parked), "/messages?state=parked")
@@ -105,14 +116,17 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
                 "Alte Verfahren erlaubt",
                 "Old algorithms allowed",
             ), weak.len().to_string(), "/overview#weak").warn(!weak.is_empty()).shown(look))
+            @if alone { (Tile::new(
+                look.of_two("Vier-Augen-Prinzip", "Four eyes"),
+                look.of_two("aus", "off").to_owned(),
+                "/overview#four-eyes",
+            ).shown(look)) }
         }
         (stuck(look, now, &reasons))
         @if partners {
             (undelivered(console, look, visit, now, &outside))
-            h2 #certificates { (look.of_two("Zertifikate", "Certificates")) }
-            (certificates(console, look, visit, now, &soon))
-            h2 #short { (look.of_two("Schwache Zertifikate", "Weak certificates")) }
-            (weak_certificates(look, &short))
+            (certificates::shown(console, look, visit, now, &ends))
+            (certificates::weak(look, &short))
         } @else {
             p.soft { (look.of_two(
                 "Zustellung und Zertifikate der Partner betreffen das ganze Haus. Sie sieht, wer für alle Einheiten zuständig ist.",
@@ -128,8 +142,25 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
         } @else {
             ul { @for it in &weak { li { strong { (it.place) } ": " (it.algorithms) } } }
         }
+        @if alone { (without_four_eyes(look)) }
         (machine(look, &standing, now))
     })
+}
+
+/// What a house should know in which nobody needs a second person, and how that is changed.
+fn without_four_eyes(look: &Look) -> Markup {
+    html! {
+        h2 #four-eyes { (look.of_two("Vier-Augen-Prinzip", "Four eyes")) }
+        p.soft { (look.of_two(
+            "Für dieses Haus ist es ausgeschaltet: Wer die Rechte dazu hat, leitet Nachrichten weiter, legt Zugänge an, ändert Rechte und Partner, \
+             klärt Zahlungen und vernichtet Ausgesondertes allein. Rückzahlungen und die Einsicht in Inhalte haben immer eine zweite Person. \
+             Eingeschaltet wird es in der Konfigurationsdatei mit ",
+            "They are off for this house: whoever has the right needs nobody else to forward messages, make tokens, change rights and partners, \
+             clear payments, and destroy what was disposed of. Refunds and seeing contents always have a second person. They are turned on in \
+             the configuration file by ",
+        )) code { "four_eyes = true" } (look.of_two(" unter ", " in ")) code { "[policy]" }
+        (look.of_two("; was dann gilt, steht in ", "; what holds then stands in ")) code { "docs/identity.md" } "." }
+    }
 }
 
 fn count(standing: &Standing, state: MessageState) -> u64 {
@@ -145,7 +176,7 @@ fn at_most(count: u64, most: u64) -> String {
     if count >= most { format!("{count}+") } else { count.to_string() }
 }
 
-fn days_left(now: Timestamp, end: Timestamp) -> i64 {
+pub(super) fn days_left(now: Timestamp, end: Timestamp) -> i64 {
     end.micros().saturating_sub(now.micros()).div_euclid(DAY)
 }
 
@@ -263,69 +294,6 @@ fn undelivered(console: &Console, look: &Look, visit: &Visit, now: Timestamp, la
         @if busy.is_empty() {
             (page::empty(look.of_two("Für keinen Partner wartet etwas.", "Nothing waits for any partner.")))
         } @else { (super::partners::lanes(console, look, visit, now, &busy)) }
-    }
-}
-
-fn certificates(console: &Console, look: &Look, visit: &Visit, now: Timestamp, soon: &[&WayEnd]) -> Markup {
-    let tenant = &visit.caller.scope.tenant;
-    html! {
-        @if soon.is_empty() {
-            p.soft { (look.of_two(
-                "In den nächsten 60 Tagen läuft keines ab, mit dem Nachrichten zu oder von anderen Stellen gehen. Alle weiteren des Hauses \
-                 stehen unter Kennzahlen.",
-                "None ends within 60 days of those by which messages go to other offices or come from them. All others of the house stand among \
-                 the figures.",
-            )) }
-        } @else {
-            div.wide tabindex="0" role="region" aria-label=(look.of_two("Zertifikate", "Certificates")) { table {
-                thead { tr {
-                    th scope="col" { (look.of_two("Inhaber", "Whose")) }
-                    th scope="col" { (look.of_two("Weg", "Way")) }
-                    th scope="col" { (look.of_two("Ende", "Ends")) }
-                    th scope="col" { (look.of_two("Noch", "Left")) }
-                } }
-                tbody { @for it in soon { tr {
-                    td {
-                        (show::partner(console, tenant, it.authority.as_str()))
-                        @if it.ours { " " span.state { (look.of_two("eigenes", "our own")) } }
-                    }
-                    td.short { (labels::transport(look, it.transport)) }
-                    td { (show::when(look, it.end)) }
-                    td { (left(look, now, it.end)) }
-                } } }
-            } }
-        }
-    }
-}
-
-/// What a certificate has that is weaker than TR-02102-1 wants, the configuration's and the directory's.
-fn weak_certificates(look: &Look, weak: &[WeakCertificate]) -> Markup {
-    html! {
-        @if weak.is_empty() {
-            p.soft { (look.of_two(
-                "Alle Zertifikate der Konfiguration und des Verzeichnisses haben Schlüssel und Signaturen, die BSI TR-02102-1 genügen.",
-                "All certificates of the configuration and the directory have keys and signatures as BSI TR-02102-1 wants them.",
-            )) }
-        } @else {
-            p.soft { (look.of_two(
-                "BSI TR-02102-1 verlangt RSA-Schlüssel von mindestens 3000 Bit, elliptische Kurven von mindestens 250 Bit und Signaturen mit \
-                 SHA-2 oder SHA-3. Bitten Sie den Inhaber um ein neues Zertifikat, und tauschen Sie es an der genannten Stelle aus.",
-                "BSI TR-02102-1 wants RSA keys of 3000 bits at least, curves of 250 bits at least, and signatures with SHA-2 or SHA-3. Ask \
-                 the holder for a new certificate, and put it in the place that is named.",
-            )) }
-            div.wide tabindex="0" role="region" aria-label=(look.of_two("Schwache Zertifikate", "Weak certificates")) { table {
-                thead { tr {
-                    th scope="col" { (look.of_two("Stelle", "Place")) }
-                    th scope="col" { (look.of_two("Inhaber", "Holder")) }
-                    th scope="col" { (look.of_two("Schwach", "Weak")) }
-                } }
-                tbody { @for it in weak { tr {
-                    td { span.code { (it.name) } }
-                    td { (it.subject) }
-                    td { (it.why.join(", ")) }
-                } } }
-            } }
-        }
     }
 }
 

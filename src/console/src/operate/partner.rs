@@ -270,7 +270,17 @@ fn form(
 /// `GET /console/partners/new`.
 pub(super) async fn new(State(console): State<Console>, look: Look) -> Response {
     let title = look.of_two("Partner anlegen", "Add a partner");
-    page::page(&look, title, &form(&console, &look, None, &Fields::default(), None))
+    let help = page::help(
+        &look,
+        &html! { p { (look.of_two(
+            "Ein Partner ist eine Stelle, mit der Nachrichten ausgetauscht werden. Hier bekommt er einen Namen und, was mit ihm vereinbart ist; \
+             seine Wege kommen aus der Konfiguration, einem Import oder dem DVDV. Nach dem Speichern lässt sich die Verbindung prüfen.",
+            "A partner is an office with which messages are exchanged. Here it gets a name and what was agreed with it; its ways come from the \
+             configuration, an import or the DVDV. Once it is saved, its connection can be tested.",
+        )) } },
+    );
+    let form = form(&console, &look, None, &Fields::default(), None);
+    page::page(&look, title, &html! { (help) (form) })
 }
 
 /// `POST /console/partners/new`.

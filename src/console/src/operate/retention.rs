@@ -4,10 +4,12 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, http::StatusCode};
-use broker::{Keeping, RetentionDue, RetentionKept, RetentionPlan, RetentionRun};
+use broker::{Keeping, Listed, Page, RetentionDue, RetentionKept, RetentionPlan, RetentionRun};
 use maud::{Markup, html};
 use model::{Action, Id, Record, Timestamp, catalog};
 
+use super::{holds, show};
+use crate::asked::Asked;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::route::{Needs, Route};
@@ -15,24 +17,40 @@ use crate::{Console, Visit};
 
 const RIGHTS: &[Action] = &[Action::HoldRecords, Action::Erase];
 
-/// Lines of each list.
+/// Lines of what goes and of what stays.
 const SHOWN: usize = 50;
+/// Runs that are shown, the newest.
+const RUNS: u32 = 20;
+/// Holds that are shown; all of them have a page.
+const HELD: u32 = 20;
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::page("/retention", Needs::AnyOf(RIGHTS), list),
         Route::act("/retention/run", Needs::Right(Action::Erase), run),
         Route::page("/retention/runs/{id}/proof", Needs::AnyOf(RIGHTS), proof),
+        Route::page(holds::PATH, Needs::AnyOf(RIGHTS), holds::list),
     ]
 }
 
 /// `GET /console/retention`.
-async fn list(State(console): State<Console>, look: Look, Extension(visit): Extension<Visit>) -> Response {
+async fn list(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    asked: Asked,
+) -> Response {
     let (broker, caller) = (&console.broker, &visit.caller);
+    if asked.get("part").is_some() {
+        return match broker.retention_runs(caller, RUNS).await {
+            Ok(runs) => page::part(&look, &all_runs(&look, &runs, caller.scope.is_whole())),
+            Err(error) => page::failed(&look, &error),
+        };
+    }
     let asked = async {
         let plan = broker.retention_plan(caller, SHOWN).await?;
-        let runs = broker.retention_runs(caller, 20).await?;
-        let held = broker.held(caller, 100).await?;
+        let runs = broker.retention_runs(caller, RUNS).await?;
+        let held = broker.held(caller, &Page::first(HELD)).await?;
         Ok::<_, broker::Error>((plan, runs, held))
     };
     let (plan, runs, held) = match asked.await {
@@ -59,7 +77,7 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
         (due(&look, &plan))
         (kept(&look, &plan.kept))
         (all_runs(&look, &runs, caller.scope.is_whole()))
-        (all_held(&look, &held))
+        (first_held(&look, &held))
     };
     page::page(&look, look.of_two("Aufbewahrung und Löschung", "Retention and deletion"), &body)
 }
@@ -175,15 +193,22 @@ fn kept(look: &Look, all: &[RetentionKept]) -> Markup {
                         td { (why(look, &it.reason)) }
                     } } }
                 } }
+                @if all.len() >= SHOWN { p.hint { (look.of_two("Es stehen nur die ersten hier.", "Only the first of them stand here.")) } }
+                @if look.enters("/dispositions") {
+                    p { a href=(look.to("/dispositions")) { (look.of_two("Zur Aussonderung", "To the dispositions")) } }
+                }
             }
         }
     }
 }
 
-/// Proofs name what was deleted in all units: they are for those who look after the whole tenant.
+/// Proofs name what was deleted in all units: they are for those who look after the whole tenant. It renews itself while a run is under way.
 fn all_runs(look: &Look, runs: &[RetentionRun], is_whole: bool) -> Markup {
+    let is_running = runs.iter().any(|run| run.ended_at.is_none());
+    let part = is_running.then(|| look.to("/retention?part=runs"));
     html! {
-        section aria-labelledby="runs" {
+        section aria-labelledby="runs" aria-live="polite" hx-get=[part] hx-trigger=[is_running.then_some("every 2s")]
+            hx-headers=(show::POLLING) hx-swap=[is_running.then_some("outerHTML")] {
             h2 #runs { (look.of_two("Löschläufe", "Runs")) }
             @if runs.is_empty() {
                 (page::empty(look.of_two("Es gab noch keinen Lauf.", "There was no run yet.")))
@@ -201,7 +226,10 @@ fn all_runs(look: &Look, runs: &[RetentionRun], is_whole: bool) -> Markup {
                             Some(at) => { (moment(look, at)) }
                             None => { span.state { (look.of_two("läuft", "under way")) } }
                         } }
-                        td.number { (run.deleted) }
+                        td.number {
+                            @if run.ended_at.is_none() { (look.of_two("bisher ", "so far ")) }
+                            (run.deleted)
+                        }
                         td { @if run.ended_at.is_some() && is_whole {
                             a href=(look.to(&format!("/retention/runs/{}/proof", run.id))) download {
                                 (look.of_two("Nachweis herunterladen", "Load the proof")) " " (moment(look, run.started_at))
@@ -209,38 +237,20 @@ fn all_runs(look: &Look, runs: &[RetentionRun], is_whole: bool) -> Markup {
                         } }
                     } } }
                 } }
+                @if is_running { p { a href=(look.to("/retention")) { (look.of_two("Neu laden", "Reload")) } } }
             }
         }
     }
 }
 
-fn all_held(look: &Look, held: &[Record]) -> Markup {
+/// The first of what is barred, and the way to all of it.
+fn first_held(look: &Look, held: &Listed<Record>) -> Markup {
     html! {
         section aria-labelledby="held" {
             h2 #held { (look.of_two("Löschsperren", "Legal holds")) }
-            @if held.is_empty() {
-                (page::empty(look.of_two("Keine Akte ist gesperrt.", "No record is barred from destruction.")))
-            } @else {
-                div.wide { table {
-                    thead { tr {
-                        th scope="col" { (look.of_two("Akte", "Record")) }
-                        th scope="col" { (look.of_two("Seit", "Since")) }
-                        th scope="col" { (look.of_two("Grund", "Reason")) }
-                    } }
-                    tbody { @for record in held {
-                        @let description = record.description();
-                        @let hold = description.and_then(|it| it.hold.as_ref());
-                        tr {
-                            td {
-                                (description.and_then(|it| it.record_reference.as_deref()).unwrap_or("–"))
-                                " " code { (record.meta().id) }
-                            }
-                            td { @if let Some(hold) = hold { (moment(look, hold.since)) } }
-                            td { @if let Some(hold) = hold { (hold.reason) } }
-                        }
-                    } }
-                } }
-            }
+            @if held.next.is_some() { p.hint { (look.of_two("Nicht alle stehen hier.", "Not all of them stand here.")) } }
+            (holds::table(look, &held.items))
+            p { a.button href=(look.to(holds::PATH)) { (look.of_two("Alle Löschsperren", "All legal holds")) } }
         }
     }
 }

@@ -10,7 +10,7 @@ use model::Authority;
 use model::directory::Way;
 
 use super::partners::Known;
-use super::{adapters, evidence, labels, partner, schemas, show};
+use super::{adapters, alerts, evidence, labels, partner, schemas, show};
 use crate::Console;
 use crate::asked::{Asked, PathId, PathName};
 use crate::file_form::FileForm;
@@ -221,7 +221,16 @@ pub(super) async fn one(
     if asked.get("part").is_some() {
         return page::part(&look, &body);
     }
-    page::page(&look, &title(&look, &found), &body)
+    let help = page::help(
+        &look,
+        &html! { p { (look.of_two(
+            "Was eine Prüfung gefunden hat, die Sie oder andere begonnen haben. Sie können diese Seite verlassen und wiederkommen: Die \
+             Prüfung geht weiter, und Neuladen beginnt keine neue. Am Betrieb ändert sie nichts.",
+            "What a test has found that you or others began. You may leave this page and come back: the test goes on, and reloading begins no \
+             other. It changes nothing in operation.",
+        )) } },
+    );
+    page::page(&look, &title(&look, &found), &html! { (help) (body) })
 }
 
 /// The outcome is no longer known, or not to this node.
@@ -244,6 +253,7 @@ fn title(look: &Look, found: &Try) -> String {
         About::Packs => look.of_two("Schemas prüfen", "Compile the schemas").to_owned(),
         About::Chain => look.of_two("Beweiskette prüfen", "Check the chain of evidence").to_owned(),
         About::Adapters => look.of_two("Adapter prüfen", "Test the adapters").to_owned(),
+        About::Alert(rule) => format!("{} {rule}", look.of_two("Probealarm", "Test alert")),
         About::Partner { name, .. } => format!("{} {name}", look.of_two("Verbindung zu", "Connection to")),
     }
 }
@@ -266,6 +276,7 @@ fn outcome(console: &Console, look: &Look, found: &Try) -> Markup {
         Found::Packs(faults) => schemas::faults(look, faults),
         Found::Adapters(states) => adapters::states(look, states),
         Found::Chain(report) => evidence::chain(look, report),
+        Found::Alert(sent) => alerts::told(look, sent),
         Found::Failed(code) => html! { div.alert role="alert" { p { (show::code(look, code)) } } },
     }
 }

@@ -68,6 +68,12 @@ async fn body(
     let caller = &visit.caller;
     Ok(html! {
         (above)
+        (page::help(look, &html! { p { (look.of_two(
+            "Ihr eigenes Konto: was Ihre Rollen erlauben, Ihr Kennwort, Ihr zweiter Faktor und wo Sie angemeldet sind. Rechte ändert die \
+             Benutzerverwaltung; beenden Sie Anmeldungen, die nicht von Ihnen sind, und ändern Sie dann Ihr Kennwort.",
+            "Your own account: what your roles allow, your password, your second factor, and where you are signed in. Rights are changed by \
+             the user administration; end sessions that are not yours, and then change your password.",
+        )) } }))
         section.card {
             h2 { (visit.name) }
             dl {

@@ -9,7 +9,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::response::{IntoResponse, Response};
-use broker::{Act, Approval, ApprovalFilter, Page};
+use broker::{Act, Approval, ApprovalFilter, Listed, Page};
 use maud::{Markup, html};
 use model::approval::{ApprovalKind, ApprovalState};
 use model::{Action, Caller, Id, Timestamp};
@@ -43,35 +43,82 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(State(console): State<Console>, look: Look, Extension(visit): Extension<Visit>) -> Response {
-    let lists = async {
-        let of = async |mine: bool, open: bool| {
-            let filter = ApprovalFilter { mine, open: Some(open), newest: true, ..ApprovalFilter::default() };
-            console
-                .broker
-                .approvals(&visit.caller, &filter, &Page::first(ROWS))
-                .await
-                .map(|listed| listed.items)
-        };
-        Ok::<_, broker::Error>((
-            of(false, true).await?,
-            of(true, true).await?,
-            of(true, false).await?,
-            of(false, false).await?,
-        ))
+/// The lists that the page puts together: each by its name in addresses, whether the visitor has asked, whether somebody can still decide.
+const LISTS: [(&str, bool, bool); 4] =
+    [("waiting", false, true), ("own", true, true), ("own-decided", true, false), ("decided", false, false)];
+
+/// One page of a list; what the visitor has asked for stands in the lists of that alone.
+async fn some(
+    console: &Console,
+    visit: &Visit,
+    (mine, open): (bool, bool),
+    after: Option<Id>,
+) -> Result<Listed<Approval>, broker::Error> {
+    let filter = ApprovalFilter { mine, open: Some(open), newest: true, ..ApprovalFilter::default() };
+    let mut listed = console.broker.approvals(&visit.caller, &filter, &Page { after, limit: ROWS }).await?;
+    listed.items.retain(|approval| mine || approval.asked_by != visit.caller.actor);
+    Ok(listed)
+}
+
+/// The way to the rest of a list.
+fn rest(look: &Look, list: &str, next: Option<Id>, label: &str) -> Markup {
+    html! { @if let Some(next) = next {
+        p { a.button rel="next" href=(look.to(&format!("/approvals?list={list}&after={next}"))) { (label) } }
+    } }
+}
+
+/// `GET /console/approvals`: the newest of each list; with the name of one, a page of that.
+async fn list(
+    State(console): State<Console>,
+    look: Look,
+    Extension(visit): Extension<Visit>,
+    asked: Asked,
+) -> Response {
+    let wanted = asked.get("list").and_then(|name| LISTS.into_iter().find(|(known, ..)| *known == name));
+    let outcome = match wanted {
+        Some(wanted) => one_list(&console, &look, &visit, wanted, asked.after()).await,
+        None => all_lists(&console, &look, &visit).await,
     };
-    let (waiting, own, own_past, past) = match lists.await {
-        Ok(lists) => lists,
-        Err(error) => return page::failed(&look, &error),
+    outcome.unwrap_or_else(|error| page::failed(&look, &error))
+}
+
+async fn one_list(
+    console: &Console,
+    look: &Look,
+    visit: &Visit,
+    (name, mine, open): (&str, bool, bool),
+    after: Option<Id>,
+) -> Result<Response, broker::Error> {
+    let words = look.words;
+    let listed = some(console, visit, (mine, open), after).await?;
+    let heading = match (mine, open) {
+        (false, true) => words.of("Wartet auf eine zweite Person", "Waits for a second person"),
+        (true, true) => words.of("Von Ihnen beantragt", "Asked for by you"),
+        (true, false) => words.of("Von Ihnen beantragt, entschieden", "Asked for by you, decided"),
+        (false, false) => words.of("Von anderen beantragt, entschieden", "Asked for by others, decided"),
     };
-    let theirs = |approval: &Approval| approval.asked_by != visit.caller.actor;
+    let body = html! {
+        h2 { (heading) }
+        (table(look, console.broker.now(), &listed.items, words.of("Hier steht nichts.", "Nothing stands here.")))
+        (rest(look, name, listed.next, words.of("Weitere anzeigen", "Show more")))
+        p { a href=(look.to("/approvals")) { (words.of("Alle Freigaben", "All approvals")) } }
+    };
+    Ok(page::page(look, words.of("Freigaben", "Approvals"), &body))
+}
+
+async fn all_lists(console: &Console, look: &Look, visit: &Visit) -> Result<Response, broker::Error> {
+    let waiting = some(console, visit, (false, true), None).await?;
+    let own = some(console, visit, (true, true), None).await?;
+    let own_past = some(console, visit, (true, false), None).await?;
+    let past = some(console, visit, (false, false), None).await?;
+    let (more_waiting, more_own_past, more_past) = (waiting.next, own_past.next, past.next);
     let (waiting, others): (Vec<_>, Vec<_>) =
-        waiting.into_iter().filter(theirs).partition(|it| decides(&visit.caller, it));
-    let mut past: Vec<_> = own_past.into_iter().chain(past.into_iter().filter(theirs)).collect();
+        waiting.items.into_iter().partition(|it| decides(&visit.caller, it));
+    let mut past: Vec<_> = own_past.items.into_iter().chain(past.items).collect();
     past.sort_by_key(|approval| std::cmp::Reverse(approval.asked_at));
     let (words, now) = (look.words, console.broker.now());
     let body = html! {
-        (page::help(&look, &html! {
+        (page::help(look, &html! {
             p { (words.of(
                 "Manches darf niemand allein: Inhalte einsehen, löschen, an Dritte weitergeben, Rechte ändern. Eine Person beantragt es mit einer \
                  Begründung, eine andere stimmt zu; erst dann geschieht es. Beides steht im Nachweis.",
@@ -79,25 +126,31 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
                  another agrees; only then it happens. Both are on record.",
             )) }
             p { (words.of(
-                "Rückzahlungen und Klärungen von Zahlungen stimmt die zweite Person bei der Zahlung zu, Vernichtungen über die Schnittstelle \
-                 der Schriftgutverwaltung, der Löschung einer Person, indem sie unter „Personen“ dasselbe beantragt.",
-                "Refunds and clearing of payments are agreed to where the payment is, destruction by the interface of record-keeping, the \
-                 erasure of a person by asking for the same under “Persons”.",
+                "Rückzahlungen und Klärungen von Zahlungen stimmt die zweite Person bei der Zahlung zu, Vernichtungen bei der Aussonderung, \
+                 der Löschung einer Person, indem sie unter „Personen“ dasselbe beantragt.",
+                "Refunds and clearing of payments are agreed to where the payment is, destruction where the disposition is, the erasure of a \
+                 person by asking for the same under “Persons”.",
             )) " "
-                @if look.enters("/payments") { a href=(look.to("/payments")) { (words.of("Zu den Zahlungen", "To the payments")) } } }
+                @if look.enters("/payments") { a href=(look.to("/payments")) { (words.of("Zu den Zahlungen", "To the payments")) } " " }
+                @if look.enters("/dispositions") { a href=(look.to("/dispositions")) { (words.of("Zur Aussonderung", "To the dispositions")) } }
+            }
         }))
         h2 { (words.of("Wartet auf Sie", "Waits for you")) }
-        (table(&look, now, &waiting, words.of("Nichts wartet auf Ihre Entscheidung.", "Nothing waits for your decision.")))
+        (table(look, now, &waiting, words.of("Nichts wartet auf Ihre Entscheidung.", "Nothing waits for your decision.")))
         h2 { (words.of("Von Ihnen beantragt", "Asked for by you")) }
-        (table(&look, now, &own, words.of("Sie haben nichts beantragt, das noch offen ist.", "You have asked for nothing that is still open.")))
+        (table(look, now, &own.items, words.of("Sie haben nichts beantragt, das noch offen ist.", "You have asked for nothing that is still open.")))
+        (rest(look, "own", own.next, words.of("Weitere von Ihnen beantragte", "More that you have asked for")))
         @if !others.is_empty() {
             h2 { (words.of("Wartet auf andere", "Waits for others")) }
-            (table(&look, now, &others, ""))
+            (table(look, now, &others, ""))
         }
+        (rest(look, "waiting", more_waiting, words.of("Weitere, die auf eine zweite Person warten", "More that wait for a second person")))
         h2 { (words.of("Entschieden", "Decided")) }
-        (table(&look, now, &past, words.of("Noch nichts ist entschieden.", "Nothing is decided yet.")))
+        (table(look, now, &past, words.of("Noch nichts ist entschieden.", "Nothing is decided yet.")))
+        (rest(look, "own-decided", more_own_past, words.of("Weitere entschiedene, von Ihnen beantragt", "More that are decided, asked for by you")))
+        (rest(look, "decided", more_past, words.of("Weitere entschiedene, von anderen beantragt", "More that are decided, asked for by others")))
     };
-    page::page(&look, words.of("Freigaben", "Approvals"), &body)
+    Ok(page::page(look, words.of("Freigaben", "Approvals"), &body))
 }
 
 /// Whether the caller may decide: auditors see what they do not decide about, and nobody decides about the own rights.
@@ -157,6 +210,12 @@ async fn show(
     let path = |act: &str| look.to(&format!("/approvals/{id}/{act}"));
     let body = html! {
         @if let Some(what) = asked.get("done").and_then(|done| told(&look, done)) { (page::done(what)) }
+        (page::help(&look, &html! { p { (words.of(
+            "Etwas, das eine Person beantragt hat und das erst geschieht, wenn eine andere zustimmt. Lesen Sie die Begründung und was daraus folgt. \
+             Wer zustimmt, führt es damit aus; wer ablehnt, beendet den Antrag. Wer beantragt hat, kann ihn zurückziehen.",
+            "Something that one person has asked for and that happens once another agrees. Read the reason and what follows. Whoever agrees \
+             carries it out by that; whoever refuses ends the request. Whoever asked may withdraw it.",
+        )) } }))
         p { (state(&look, &approval, now)) }
         dl {
             dt { (words.of("Gegenstand", "About")) } dd { (subject(&look, &approval, &names)) }

@@ -49,6 +49,12 @@ fn body(console: &Console, look: &Look, who: &SignedIn, offer: &TotpOffer, error
     let user = &who.user;
     html! {
         @if let Some(error) = error { (page::alert(&page::explained(look, error))) }
+        (page::help(look, &html! { p { (look.of_two(
+            "Ein Code aus einer App auf Ihrem Telefon, der beim Anmelden nach dem Kennwort gefragt wird: Wer nur das Kennwort kennt, kommt nicht \
+             hinein. Geht das Gerät verloren, hilft ein Wiederherstellungscode; jeder gilt einmal.",
+            "A code of an app on your telephone that is asked for after the password: whoever knows the password alone does not get in. If the \
+             device is lost, a recovery code helps; each is good for once.",
+        )) } }))
         @if user.has_totp {
             p { (look.of_two(
                 "Ein zweiter Faktor ist eingerichtet. Mit einem neuen Gerät richten Sie ihn neu ein; der alte gilt dann nicht mehr.",

@@ -2,8 +2,9 @@
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
-use broker::{Error, NewToken, TokenRow, TokenSecret};
+use broker::{Error, NewToken, Once, TokenRow, TokenSecret};
 use maud::{Markup, html};
 use model::{Caller, Id, Timestamp};
 
@@ -13,9 +14,12 @@ use super::{parts, said};
 use crate::Console;
 use crate::asked::{Asked, PathId};
 use crate::asking::{self, Reason};
-use crate::form::Form;
+use crate::form::{Form, once_field};
 use crate::page::{self, Look};
 use crate::visit::Visit;
+
+/// All that the form says.
+const FIELDS: [&str; 7] = ["name", "expires", "role", "unit", "services", "authority", "reason"];
 
 /// `GET /tokens`.
 pub(super) async fn page(
@@ -106,6 +110,7 @@ fn new_title(look: &Look) -> &'static str {
 
 fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: Option<&Error>) -> Markup {
     let own = html! {
+        (once_field())
         label for="name" { (look.of_two("System", "System")) }
         p.hint #name-hint { (look.of_two("Wofür der Zugang ist; nie eine Person.", "What the token is for; never a person.")) }
         input #name type="text" name="name" aria-describedby="name-hint" required maxlength="200" value=(fields.field("name"));
@@ -116,6 +121,12 @@ fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: O
     let sent = (&own, &rights, Reason { value: fields.field("reason"), ..Reason::must("reason") });
     html! {
         @if let Some(error) = error { (page::alert(&page::explained(look, error))) }
+        (page::help(look, &html! { p { (look.of_two(
+            "Hier bekommt ein System einen Zugang zur REST-Schnittstelle, mit höchstens den Einheiten und Leistungen, die Sie selbst haben. \
+             Geben Sie ihm nur die Rollen, die es braucht. Das Geheimnis wird einmal gezeigt und nirgends aufbewahrt.",
+            "Here a system gets a token for the REST interface, with no more units and services than you have. Give it the roles that it needs \
+             and no others. The secret is shown once and kept nowhere.",
+        )) } }))
         (parts::rights_form(console, look, caller, ("/tokens/new", look.of_two("Anlegen", "Create")), sent))
     }
 }
@@ -130,6 +141,10 @@ pub(super) async fn add(
     let caller = &visit.caller;
     match made(&console, caller, &fields).await {
         Ok((made, approval)) => page::page(&look, new_title(&look), &secret(&look, &made, approval)),
+        Err(error @ Error::AnswerNotKept { subject }) => {
+            let body = made_before(&look, &fields, subject, &error);
+            page::with_status(&look, StatusCode::CONFLICT, new_title(&look), &body)
+        }
         Err(error) => {
             let body = form(&console, &look, caller, &fields, Some(&error));
             refused(&look, &error, new_title(&look), &body)
@@ -139,13 +154,41 @@ pub(super) async fn add(
 
 /// The token, and the approval under which it was only asked for.
 async fn made(console: &Console, caller: &Caller, fields: &Form) -> Result<(TokenSecret, Option<Id>), Error> {
-    let new = wanted(fields)?;
+    let (new, once) = (wanted(fields)?, once(fields));
     if !console.broker.four_eyes() {
-        return Ok((console.broker.create_token_once(caller, new, None).await?, None));
+        return Ok((console.broker.create_token_once(caller, new, once.as_ref()).await?, None));
     }
     let reason = asking::reason(fields)?;
-    let (token, asked) = console.broker.ask_for_token(caller, new, reason, None).await?;
+    let (token, asked) = console.broker.ask_for_token(caller, new, reason, once.as_ref()).await?;
     Ok((token, Some(asked.id)))
+}
+
+/// The same form makes one token, however often it is sent.
+fn once(fields: &Form) -> Option<Once> {
+    let said = FIELDS.into_iter().flat_map(|name| [name].into_iter().chain(fields.all(name)));
+    fields.once(&said.collect::<Vec<_>>())
+}
+
+/// The form came again: its token is there, or is asked for, and its secret was shown.
+fn made_before(look: &Look, fields: &Form, token: Id, error: &Error) -> Markup {
+    html! {
+        (page::alert(&format!("{} ({})", look.of_two(
+            "Dieses Formular kam schon einmal an; es wurde kein zweiter Zugang angelegt. Das Geheimnis wurde einmal gezeigt und wird nicht aufbewahrt.",
+            "This form came before; no second token was made. The secret was shown once and is not kept.",
+        ), error.code())))
+        dl.card {
+            dt { (look.of_two("System", "System")) } dd { (fields.field("name")) }
+            dt { (look.of_two("Kennung", "Id")) } dd { code { (token) } }
+        }
+        p { (look.of_two(
+            "Ist das Geheimnis verloren gegangen, beenden Sie diesen Zugang und legen einen neuen an.",
+            "If the secret got lost, end this token and create another one.",
+        )) }
+        p.acts {
+            a.button href=(look.to("/tokens")) { (look.of_two("Alle Zugänge", "All tokens")) }
+            a.button href=(look.to("/tokens/new")) { (look.of_two("Neuen Zugang anlegen", "Create another token")) }
+        }
+    }
 }
 
 fn wanted(fields: &Form) -> Result<NewToken, Error> {

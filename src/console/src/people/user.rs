@@ -68,6 +68,12 @@ fn body(
     let is_own = caller.actor.kind == "person" && caller.actor.id == user.id.to_string();
     html! {
         (above)
+        (page::help(look, &html! { p { (look.of_two(
+            "Eine Person, die hier arbeitet: was sie darf und wie sie sich anmeldet. Sie können sie sperren, ihre Anmeldungen beenden, ihr einen \
+             neuen Einrichtungscode geben und ihre Rechte ändern. Kennwörter sieht niemand.",
+            "Somebody who works here: what the person may do, and how the person signs in. You can lock the account, end its sessions, make a \
+             new initial secret, and change its rights. Nobody sees passwords.",
+        )) } }))
         (facts(look, user, waits))
         @if is_own {
             p.hint { (look.of_two(

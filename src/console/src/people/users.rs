@@ -109,6 +109,12 @@ fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: O
     let sent = (&own, &rights, Reason { value: fields.field("reason"), ..Reason::may("reason") });
     html! {
         @if let Some(error) = error { (page::alert(&page::explained(look, error))) }
+        (page::help(look, &html! { p { (look.of_two(
+            "Wer hier angelegt wird, setzt mit einem Einrichtungscode selbst ein Kennwort; Sie erfahren es nie. Sie geben höchstens die Einheiten \
+             und Leistungen, die Sie selbst haben.",
+            "Whoever is added here sets a password with an initial secret; you never learn it. You give no more units and services than you \
+             have.",
+        )) } }))
         (parts::rights_form(console, look, caller, ("/users/new", look.of_two("Anlegen", "Add")), sent))
     }
 }

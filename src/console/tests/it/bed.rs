@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
-use broker::Quotas;
+use broker::{Broker, Quotas};
 use console::{Console, Recognise, Sessions, Settings, Visit};
 use model::command::Rules;
 use model::ids::derived_id;
@@ -29,6 +29,7 @@ const VISITORS: &[(&str, &str, &str, &[Role])] = &[
     ("clerk-unna", "unna", "*", &[Role::Clerk]),
     ("cashier", "soest", "*", &[Role::Cashier]),
     ("cashier-70", "soest", "70", &[Role::Cashier]),
+    ("cashier-unna", "unna", "*", &[Role::Cashier]),
     ("auditor", "soest", "*", &[Role::Auditor]),
     ("records-manager", "soest", "*", &[Role::RecordsManager]),
     ("admin", "soest", "*", &[Role::Admin]),
@@ -90,13 +91,12 @@ impl Bed {
 
     async fn of(gateway: Gateway) -> Bed {
         let token = gateway.token("soest", "*", "*", ALL_ROLES).await;
-        let settings = Settings { office: "Kreis Musterkreis".into(), ..Settings::default() };
-        let console = Console::new(
-            gateway.broker.clone(),
-            Arc::new(ByName(Sessions(gateway.broker.clone()))),
-            settings,
-        );
-        Bed { pages: console::router(console), gateway, token }
+        Bed { pages: pages(gateway.broker.clone()), gateway, token }
+    }
+
+    /// The same with pages over a broker that was changed.
+    pub(crate) fn over(self, broker: Broker) -> Bed {
+        Bed { pages: pages(broker), ..self }
     }
 
     /// What a visitor sees at a path below the console.
@@ -112,6 +112,12 @@ impl Bed {
             request("POST", visitor, path).header("content-type", "application/x-www-form-urlencoded");
         Gateway::ask(&self.pages, request.body(Body::from(text)).unwrap()).await
     }
+}
+
+fn pages(broker: Broker) -> Router {
+    let settings = Settings { office: "Kreis Musterkreis".into(), ..Settings::default() };
+    let visitors = Arc::new(ByName(Sessions(broker.clone())));
+    console::router(Console::new(broker, visitors, settings))
 }
 
 pub(crate) fn request(method: &str, visitor: &str, path: &str) -> axum::http::request::Builder {

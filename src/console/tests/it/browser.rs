@@ -21,6 +21,7 @@ async fn facts(bed: &Bed) -> Value {
         "operate-evidence": crate::operate::facts_of_evidence(bed).await,
         "desk-mend": crate::desk::facts_of_mending(bed).await,
         "desk-payment": crate::desk::facts_of_paying(bed).await,
+        "desk-disposition": crate::keeping::facts_of_disposing(bed).await,
         "desk-post": crate::desk::facts_of_post(bed).await,
     })
 }

@@ -170,3 +170,22 @@ async fn an_answer_that_was_promised_is_ended_by_whoever_gave_it() {
     led(&bed.send("clerk-70", &format!("{own}/complete"), &[("result", "beantwortet")]).await);
     assert!(tasks(&bed, "forwarded").await.is_empty());
 }
+
+#[tokio::test]
+async fn lists_of_approvals_lead_to_what_they_do_not_show() {
+    let bed = Bed::start().await;
+    let message = parked(&bed, "<a/>").await;
+    let asked = [("message", &*message), ("reason", "Rückfrage"), ("minutes", "10")];
+    for _ in 0..51 {
+        led(&bed.send("operator", "/approvals/release", &asked).await);
+    }
+    for (visitor, list) in [("operator", "own"), ("admin", "waiting")] {
+        let first = text(&bed.see(visitor, "/approvals").await.is(200));
+        assert_eq!(first.matches("/console/approvals/").count(), 50, "{visitor}: {first}");
+        let link = format!("href=\"/console/approvals?list={list}&amp;after=");
+        let after = first.split(&link).nth(1).and_then(|rest| rest.split('&').next()).expect("it leads on");
+        let rest = text(&bed.see(visitor, &format!("/approvals?list={list}&after={after}")).await.is(200));
+        assert_eq!(rest.matches("/console/approvals/").count(), 1, "{visitor}: {rest}");
+        assert!(!rest.contains("rel=\"next\""), "{visitor}: {rest}");
+    }
+}

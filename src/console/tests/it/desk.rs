@@ -383,6 +383,7 @@ async fn a_payment_is_followed_to_the_cash_office_and_given_back_by_two() {
     let shown = bed.gateway.call(&bed.token, Call::get(&path)).await.is(200).json();
     assert_eq!(shown["refunds"].as_array().unwrap().len(), 1, "a button that is pressed twice asks once");
     let refund = shown["refunds"][0]["id"].as_str().unwrap().to_owned();
+    let refund = is_asked_anew(&bed, &path, &refund).await;
     let agreement = format!("{path}/refunds/{refund}/agreement");
     let own = text(&bed.see("cashier", &path).await.is(200));
     assert!(!own.contains("/agreement") && !own.contains("<script>alert"), "{own}");
@@ -392,6 +393,40 @@ async fn a_payment_is_followed_to_the_cash_office_and_given_back_by_two() {
     bed.gateway.until(&bed.token, &path, |json| json["refundedCents"] == 500).await;
     assert!(text(&bed.see("clerk", &path).await.is(200)).contains("Erstattung gebucht"));
     workers.stop().await;
+}
+
+/// The refund is withdrawn by the one who asked for it, another is declined by a second one, and a third waits: its id.
+async fn is_asked_anew(bed: &Bed, path: &str, refund: &str) -> String {
+    let mut refund = refund.to_owned();
+    for (who, act, done) in [("cashier", "Zurückziehen", "withdrawn"), ("all", "Ablehnen", "declined")] {
+        let decline = format!("{path}/refunds/{refund}/decline");
+        for visitor in ["cashier", "all"] {
+            let page = text(&bed.see(visitor, path).await.is(200));
+            assert!(page.contains(&decline) && page.contains(act) == (who == visitor), "{visitor}: {page}");
+        }
+        assert!(!text(&bed.see("clerk", path).await.is(200)).contains("/decline"));
+        bed.send("clerk", &decline, &[("reason", "nein")]).await.is(403);
+        let unsaid = text(&bed.send(who, &decline, &[]).await.is(422));
+        assert!(
+            unsaid.contains("Bitte prüfen Sie den Grund.") && unsaid.contains("details open"),
+            "{unsaid}"
+        );
+        let reason = [("reason", "doch <b>geschuldet</b>")];
+        assert!(led(&bed.send(who, &decline, &reason).await).contains(&format!("done={done}")));
+        bed.send(who, &decline, &reason).await.is(409);
+        let page = text(&bed.see("clerk", path).await.is(200));
+        assert!(page.contains("doch &lt;b&gt;geschuldet") && !page.contains("Eine zweite Person"), "{page}");
+        let asked = [("amount", "5,00"), ("reason", HOSTILE)];
+        led(&bed.send("cashier", &format!("{path}/refunds"), &asked).await);
+        let shown = bed.gateway.call(&bed.token, Call::get(path)).await.is(200).json();
+        refund = id(shown["refunds"].as_array().unwrap().last().unwrap());
+    }
+    let line = text(&bed.see("clerk", path).await.is(200));
+    assert!(
+        line.contains("Erstattungsantrag zurückgezogen") && line.contains("Erstattung abgelehnt"),
+        "{line}"
+    );
+    refund
 }
 
 #[tokio::test]
@@ -458,5 +493,6 @@ pub(crate) async fn facts_of_paying(bed: &Bed) -> Value {
     let case = case(bed, "Bauantrag Carport", "A-9002").await;
     let payment = paid(bed, &case, 12_345).await;
     workers.stop().await;
-    json!({ "payment": payment, "case": case })
+    let line = id(&crate::statement_lines::told(bed, "Spende für das Museum").await);
+    json!({ "payment": payment, "case": case, "line": line })
 }

@@ -9,9 +9,11 @@ mod desk;
 #[allow(dead_code, reason = "made for the tests of REST")]
 #[path = "../../../api/tests/it/gateway.rs"]
 mod gateway;
+mod help;
 #[allow(dead_code, reason = "made for the tests of REST")]
 #[path = "../../../api/tests/it/inputs.rs"]
 mod inputs;
+mod keeping;
 #[allow(dead_code, reason = "made for the tests of REST")]
 #[path = "../../../api/tests/it/outside.rs"]
 mod outside;
@@ -21,3 +23,4 @@ mod till;
 
 mod operate;
 mod people;
+mod statement_lines;

@@ -1,15 +1,23 @@
 //! The operators' places: who sees them, that what comes from outside stays text, and that acts do what they say.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::Request;
-use model::Id;
+use broker::{
+    AlertRule, AlertSeverity, Alerts, CertificateEnd, CertificateOf, ConfigurationDigest, Mailer, PackDigest,
+};
+use model::{Failure, Id};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, FORM};
 use crate::desk::value_of;
 use crate::gateway::{Answer, Call, Gateway};
 
-/// Pages of operators without ids, and a role that sees each; a clerk of unit 63 sees none of them but messages and partners.
+/// Pages of operators, and of those who look after what is kept, without ids, and a role that sees each; a clerk of unit 63 sees none of them but messages and partners.
 const PLACES: &[(&str, &str)] = &[
     ("/overview", "operator"),
     ("/messages", "operator"),
@@ -22,6 +30,9 @@ const PLACES: &[(&str, &str)] = &[
     ("/alerts", "operator"),
     ("/evidence", "auditor"),
     ("/audit", "operator"),
+    ("/retention", "admin"),
+    ("/retention/holds", "records-manager"),
+    ("/dispositions", "records-manager"),
 ];
 
 fn text(answer: &Answer) -> String {
@@ -78,6 +89,83 @@ async fn each_place_is_shown_in_both_languages_to_its_role_and_to_no_other() {
 }
 
 #[tokio::test]
+async fn the_overview_says_what_key_pairs_are_for_and_that_nobody_needs_a_second_person() {
+    let bed = Bed::start().await;
+    let now = bed.gateway.broker.now();
+    let pair = |name: &str, tenant: Option<&str>, days: u64| CertificateEnd {
+        name: name.to_owned(),
+        until: now.plus(Duration::from_secs(days * 86_400 + 3_600)),
+        of: CertificateOf::KeyPair(tenant.map(str::to_owned)),
+    };
+    let all =
+        vec![pair("tls", None, 300), pair("dvdv identity", None, 5), pair("adapter fax", Some("unna"), 3)];
+    let broker = bed.gateway.broker.clone().with_certificates(all);
+    let page = text(&bed.over(broker).see("operator", "/overview").await.is(200));
+    for said in [
+        "<span class=\"figure\">1</span> <span class=\"label\">Zertifikate laufen ab</span>",
+        "Auskunft im DVDV",
+        "dvdv identity",
+        "5 Tage",
+        "TLS der Zugänge dieses Gateways",
+        "300 Tage",
+        "Vier-Augen-Prinzip",
+        "four_eyes = true",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(!page.contains("adapter fax"), "another tenant's: {page}");
+    let careful = text(&Bed::careful().await.see("operator", "/overview").await.is(200));
+    assert!(!careful.contains("Vier-Augen-Prinzip"), "{careful}");
+}
+
+/// Counts the e-mails that go out.
+#[derive(Default)]
+struct Mails(AtomicUsize);
+
+#[async_trait]
+impl Mailer for Mails {
+    async fn mail(&self, _: &str, _: &str, _: &str) -> Result<(), Failure> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_alert_leads_to_what_came_of_it_and_looking_again_tells_nobody() {
+    let bed = Bed::start().await;
+    let rule = AlertRule {
+        id: "platte".into(),
+        series: "disk.free".into(),
+        label: None,
+        above: None,
+        below: Some(1e9),
+        lasting: Duration::from_secs(60),
+        severity: AlertSeverity::Warning,
+        to: vec!["leitstelle@kreis.example".into()],
+        hook: None,
+        repeat: None,
+    };
+    let mails = Arc::new(Mails::default());
+    let alerts = Alerts { rules: vec![rule], mailer: Some(mails.clone()) };
+    let broker = bed.gateway.broker.clone().with_alerts(alerts);
+    let bed = bed.over(broker);
+    bed.send("operator", "/alerts/other/test", &[]).await.is(404);
+    let begun = bed.send("operator", "/alerts/platte/test", &[]).await.is(303);
+    let path = begun.header("location").trim_start_matches("/console").to_owned();
+    let mut page = String::new();
+    for _ in 0..200 {
+        page = text(&bed.see("operator", &path).await.is(200));
+        if page.contains("leitstelle@kreis.example") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(page.contains("leitstelle@kreis.example") && page.contains("angenommen"), "{page}");
+    bed.see("operator", &path).await.is(200);
+    assert_eq!(mails.0.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
 async fn whoever_has_one_thing_to_do_is_sent_there() {
     let bed = Bed::start().await;
     for (role, place) in
@@ -87,6 +175,23 @@ async fn whoever_has_one_thing_to_do_is_sent_there() {
         assert!(sent.header("location").starts_with(place), "{role}: {}", sent.header("location"));
     }
     bed.see("all", "/").await.is(200);
+}
+
+#[tokio::test]
+async fn what_differs_in_configuration_and_schema_packs_stands_in_the_audit_log_by_name() {
+    let bed = Bed::start().await;
+    let packs = [PackDigest { pack: "urn_x-1".into(), namespaces: vec!["urn:x".into()], sha256: "0".into() }];
+    for (file, packs) in [("first", &packs[..]), ("second", &packs[..0])] {
+        let keys = [("policy.four_eyes".to_owned(), file.to_owned())].into();
+        let with = ConfigurationDigest { file: file.into(), keys };
+        bed.gateway.broker.note_works_with(&with, packs).await.unwrap();
+    }
+    let log = text(&bed.see("auditor", "/audit?kind=configuration.changed").await.is(200));
+    assert!(log.contains("Konfiguration geändert") && log.contains("policy.four_eyes"), "{log}");
+    let log = text(&bed.see("auditor", "/audit?kind=schemas.changed&lang=en").await.is(200));
+    for shown in ["schema packs changed", "+ urn_x-1", "- urn_x-1"] {
+        assert!(log.contains(shown), "{shown}: {log}");
+    }
 }
 
 #[tokio::test]
@@ -164,7 +269,7 @@ async fn many_are_counted_before_they_are_tried_again() {
         if state(&bed, id).await == "returned" {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(state(&bed, id).await, "returned", "it was tried again, and is still unreadable");
     workers.stop().await;

@@ -13,19 +13,20 @@ use model::{Actor, Role, SystemClock};
 use net::{Client, Egress};
 
 use crate::bed::Bed;
+use crate::desk::value_of;
 use crate::gateway::{Answer, Call, Gateway};
 
 const PASSWORD: &str = "sieben Ampeln am Deich";
 
 /// A gateway whose visitors have to sign in.
-struct House {
+pub(crate) struct House {
     broker: Broker,
     pages: Router,
     _gateway: Gateway,
 }
 
 impl House {
-    async fn start() -> House {
+    pub(crate) async fn start() -> House {
         House::with_console(|console| console).await
     }
 
@@ -42,7 +43,7 @@ impl House {
         Gateway::ask(&self.pages, request).await
     }
 
-    async fn see(&self, session: &str, path: &str) -> Answer {
+    pub(crate) async fn see(&self, session: &str, path: &str) -> Answer {
         self.ask(Request::get(path).header("cookie", cookie(session)).body(Body::empty()).unwrap()).await
     }
 
@@ -66,7 +67,7 @@ impl House {
     }
 
     /// Adds somebody, who sets a password: the session.
-    async fn with(&self, login: &str, roles: &[Role]) -> String {
+    pub(crate) async fn with(&self, login: &str, roles: &[Role]) -> String {
         let new = NewUser {
             login: login.into(),
             name: format!("Erika {login}"),
@@ -325,6 +326,36 @@ async fn a_token_is_shown_once_and_ended() {
     house.send(&admin, &format!("/console/tokens/{id}/end"), &[("form", &form)]).await.is(303);
     let list = text(&house.see(&admin, "/console/tokens").await.is(200));
     assert!(list.contains("beendet"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_of_a_token_that_comes_again_makes_no_second_one_and_names_the_first() {
+    for (bed, at_once) in [(Bed::start().await, 1), (Bed::careful().await, 0)] {
+        let once = value_of(&text(&bed.see("admin", "/tokens/new").await.is(200)), "once");
+        let rest = [
+            ("role", "system"),
+            ("unit", "63"),
+            ("services", "*"),
+            ("reason", "Das Portal geht in Betrieb"),
+            ("once", &*once),
+        ];
+        let fields = |name| [[("name", name)].as_slice(), &rest].concat();
+        let made = text(&bed.send("admin", "/tokens/new", &fields("Bauportal")).await.is(200));
+        let shown = |mark: &str| made.split_once(mark).unwrap().1.split('<').next().unwrap();
+        let (id, secret) = (shown("Kennung</dt><dd><code>"), shown("id=\"secret\">"));
+        assert!(secret.starts_with("amt_"), "{made}");
+        let again = text(&bed.send("admin", "/tokens/new", &fields("Bauportal")).await.is(409));
+        for said in ["broker.answer-not-kept", "Bauportal", id] {
+            assert!(again.contains(said), "{said}: {again}");
+        }
+        assert!(!again.contains("amt_"), "{again}");
+        let other = text(&bed.send("admin", "/tokens/new", &fields("Anderes")).await.is(422));
+        assert!(other.contains("broker.key-reused") && !other.contains("amt_"), "{other}");
+        let tokens = bed.gateway.broker.tokens("soest").await.unwrap();
+        assert_eq!(tokens.iter().filter(|it| it.name == "Bauportal").count(), at_once);
+        let waiting = text(&bed.see("admin-2", "/approvals").await.is(200));
+        assert_eq!(waiting.matches("/console/approvals/").count(), 1 - at_once, "{waiting}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use crate::payment::observe::{charge_back, contradict, observe, refunded, settle
 use crate::payment::provider::{Started, Truth};
 use crate::payment::record::{Cleared, Clearing, Decided, Decision};
 use crate::payment::{
-    Claim, ClaimStatus, ClearingReason, MOST_CENTS, Payment, PaymentStatus, Refund, RefundStatus,
+    Claim, ClaimStatus, ClearingReason, Declined, MOST_CENTS, Payment, PaymentStatus, Refund, RefundStatus,
 };
 use crate::{Error, EventKind, Id, Timestamp, ids};
 
@@ -46,6 +46,8 @@ pub enum PaymentChange {
     AskRefund(Box<Refund>),
     /// Somebody else agrees to it: refund, token.
     AgreeRefund(Id, Id),
+    /// Somebody else does not agree to it, or the one who asked does not want it any more.
+    DeclineRefund(Id, Declined),
     /// The provider has carried it out, under this name.
     RefundDone(Id, Option<String>),
     /// The provider did not, or nobody knows.
@@ -114,9 +116,11 @@ pub(super) fn changed(
         PaymentChange::Clear(decided) => clear(payment, *decided, now)?,
         PaymentChange::AskRefund(refund) => ask_refund(payment, refund)?,
         PaymentChange::AgreeRefund(id, by) => agree_refund(payment, *id, *by)?,
+        PaymentChange::DeclineRefund(id, declined) => decline_refund(payment, *id, declined)?,
         PaymentChange::RefundDone(id, reference) => {
-            use RefundStatus::{Asked, Refused};
-            let is_none = |it: &Refund| it.id == *id && matches!(it.status, Asked | Refused);
+            use RefundStatus::{Asked, Declined, Refused, Withdrawn};
+            let is_none =
+                |it: &Refund| it.id == *id && matches!(it.status, Asked | Declined | Withdrawn | Refused);
             if payment.refunds.iter().any(is_none) {
                 return Err(wrong());
             }
@@ -154,6 +158,13 @@ fn event(before: &Payment, after: &Payment, change: &PaymentChange) -> EventKind
     match change {
         PaymentChange::Clear(_) => EventKind::PaymentCleared,
         PaymentChange::AskRefund(_) | PaymentChange::AgreeRefund(..) => EventKind::RefundAsked,
+        PaymentChange::DeclineRefund(id, _) => {
+            let is_own = |it: &Refund| it.id == *id && it.status == RefundStatus::Withdrawn;
+            match after.refunds.iter().any(is_own) {
+                true => EventKind::RefundWithdrawn,
+                false => EventKind::RefundDeclined,
+            }
+        }
         _ if before.status.is_open() && !after.status.is_open() => EventKind::PaymentEnded,
         _ if before.status == PaymentStatus::Created && after.status != before.status => {
             EventKind::PaymentStarted
@@ -266,6 +277,7 @@ fn note_refund(payment: &mut Payment, told: i64, by: (Id, Id), now: Timestamp) -
         asked_by: by.0,
         agreed_by: Some(by.1),
         asked_at: now,
+        declined: None,
         reference: None,
     });
     refunded(payment, id, None, now);
@@ -297,6 +309,21 @@ fn agree_refund(payment: &mut Payment, id: Id, by: Id) -> Result<(), Error> {
     }
     refund.status = RefundStatus::Agreed;
     refund.agreed_by = Some(by);
+    Ok(())
+}
+
+/// Only what nobody has agreed to: of anything else the provider may know already. It stays where it is, since bookings are numbered by
+/// the places of refunds.
+fn decline_refund(payment: &mut Payment, id: Id, declined: &Declined) -> Result<(), Error> {
+    let state = payment.status.name();
+    let refund = payment.refunds.iter_mut().find(|refund| refund.id == id);
+    let refund = refund.ok_or(Error::NotFound { kind: "refund" })?;
+    if refund.status != RefundStatus::Asked {
+        return Err(Error::WrongState { state });
+    }
+    let is_own = declined.by == refund.asked_by;
+    refund.status = if is_own { RefundStatus::Withdrawn } else { RefundStatus::Declined };
+    refund.declined = Some(declined.clone());
     Ok(())
 }
 

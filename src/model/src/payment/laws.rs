@@ -8,7 +8,7 @@ use super::booking::{self, Booking, BookingKind};
 use super::observe::observe;
 use super::provider::Started;
 use super::record::{Clearing, Decided, Decision, MOST_WAITING};
-use super::{ClearingReason, Payment, PaymentStatus, Refund, RefundStatus, Truth, TruthState};
+use super::{ClearingReason, Declined, Payment, PaymentStatus, Refund, RefundStatus, Truth, TruthState};
 use crate::command::{Change, Command, PaymentChange, Rules};
 use crate::testkit::{a_claim, a_payment};
 use crate::{Id, Record, RecordKind, Timestamp, decide};
@@ -62,9 +62,11 @@ fn changes() -> impl Strategy<Value = PaymentChange> {
             asked_by: Id::nil(),
             agreed_by: None,
             asked_at: Timestamp::default(),
+            declined: None,
             reference: None,
         }))),
         3 => id().prop_map(|id| PaymentChange::AgreeRefund(id, Id::max())),
+        2 => (id(), any::<bool>()).prop_map(|(id, own)| declines(id, if own { Id::nil() } else { Id::max() })),
         3 => id().prop_map(|id| PaymentChange::RefundDone(id, Some("gutschrift".into()))),
         1 => id().prop_map(|id| PaymentChange::RefundFailed(id, RefundStatus::Unclear)),
         1 => id().prop_map(|id| PaymentChange::RefundFailed(id, RefundStatus::Refused)),
@@ -123,7 +125,26 @@ fn keeps_its_word(before: &Payment, after: &Payment, change: &PaymentChange) {
             assert!(before.covers(refund), "agreed to is only what is here");
         }
     }
+    declines_only_what_waits(before, after);
     loses_nothing(before, after);
+}
+
+/// A refund is declined only while nobody has agreed to it, and that is its end; its money is free again.
+fn declines_only_what_waits(before: &Payment, after: &Payment) {
+    use RefundStatus::{Asked, Withdrawn};
+    let is_over = |refund: &Refund| matches!(refund.status, RefundStatus::Declined | Withdrawn);
+    for (was, is) in before.refunds.iter().zip(&after.refunds) {
+        assert_eq!(was.id, is.id, "refunds keep their places");
+        assert!(!is_over(was) || was == is, "what was declined stays so");
+        if is_over(is) && !is_over(was) {
+            assert_eq!((was.status, &is.agreed_by), (Asked, &None));
+            let by = is.declined.as_ref().map(|declined| declined.by);
+            assert_eq!(is.status == Withdrawn, by == Some(is.asked_by), "whoever asked withdraws");
+            assert_eq!(after.kept_cents(), before.kept_cents(), "no money moves");
+            assert_eq!(after.refundable_cents(), before.refundable_cents() + is.amount_cents);
+        }
+        assert_eq!(is.declined.is_some(), is_over(is));
+    }
 }
 
 /// What is told stays told, in its order, until a human has decided about it.
@@ -242,9 +263,14 @@ fn asked(payment: &Payment, id: Id, amount_cents: i64) -> Option<Payment> {
         asked_by: Id::nil(),
         agreed_by: None,
         asked_at: Timestamp::default(),
+        declined: None,
         reference: None,
     };
     changed(payment, PaymentChange::AskRefund(Box::new(refund)), 3)
+}
+
+fn declines(id: Id, by: Id) -> PaymentChange {
+    PaymentChange::DeclineRefund(id, Declined { by, reason: "Irrtum".into(), at: Timestamp::default() })
 }
 
 /// A refund of which nobody knows whether it was carried out.
@@ -291,6 +317,24 @@ fn what_the_bank_took_back_is_not_agreed_to_be_given_back() {
     let taken = changed(&asked, PaymentChange::ChargedBack(1_000), 4).unwrap();
     assert_eq!(changed(&taken, PaymentChange::AgreeRefund(id, Id::max()), 5), None);
     assert!(changed(&asked, PaymentChange::AgreeRefund(id, Id::max()), 5).is_some());
+}
+
+#[test]
+fn a_refund_is_declined_only_until_somebody_agrees_and_may_be_asked_for_anew() {
+    let (id, other) = (Id::from_u128(1), Id::from_u128(2));
+    let waits = asked(&paid(), id, OWED).unwrap();
+    assert_eq!(asked(&waits, other, 1), None, "all of it is asked for");
+    for (by, status) in [(Id::nil(), RefundStatus::Withdrawn), (Id::max(), RefundStatus::Declined)] {
+        let declined = changed(&waits, declines(id, by), 4).unwrap();
+        assert_eq!((declined.refunds[0].status, declined.refundable_cents()), (status, OWED));
+        assert_eq!(changed(&declined, declines(id, by), 5), None);
+        assert_eq!(changed(&declined, PaymentChange::AgreeRefund(id, Id::max()), 5), None);
+        assert_eq!(changed(&declined, PaymentChange::RefundDone(id, None), 5), None);
+        let anew = asked(&declined, other, OWED).unwrap();
+        assert!(changed(&anew, PaymentChange::AgreeRefund(other, Id::max()), 6).is_some());
+    }
+    let agreed = changed(&waits, PaymentChange::AgreeRefund(id, Id::max()), 4).unwrap();
+    assert_eq!([Id::nil(), Id::max()].map(|by| changed(&agreed, declines(id, by), 5)), [None, None]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub use booking::{Booking, BookingKind, BookingState};
 pub use claim::{BookingLine, Claim, ClaimStatus, Payer};
 pub use observe::{Observed, observe};
 pub use provider::{Provider, Truth, TruthState};
-pub use record::{Clearing, ClearingReason, Payment, PaymentStatus, Refund, RefundStatus};
+pub use record::{Clearing, ClearingReason, Declined, Payment, PaymentStatus, Refund, RefundStatus};
 
 /// The only currency of claims.
 pub const EURO: &str = "EUR";

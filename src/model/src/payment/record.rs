@@ -309,9 +309,24 @@ pub struct Refund {
     pub agreed_by: Option<Id>,
     /// When it was asked for.
     pub asked_at: Timestamp,
+    /// Who did not want it any more, of a refund that is declined or withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declined: Option<Declined>,
     /// The provider's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+}
+
+/// That somebody does not want a refund that nobody has agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Declined {
+    /// The token by which it was declined; the one by which it was asked for withdraws it.
+    pub by: Id,
+    /// Why, without personal data.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Where a refund stands.
@@ -322,6 +337,10 @@ pub enum RefundStatus {
     Asked,
     /// A second one agreed; the provider is told.
     Agreed,
+    /// A second one did not agree: the provider is never told.
+    Declined,
+    /// Whoever asked for it took it back before anybody agreed.
+    Withdrawn,
     /// Done, as the provider says.
     Done,
     /// The provider refused it.

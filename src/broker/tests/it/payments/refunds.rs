@@ -1,8 +1,10 @@
 //! Refunds: two agree, and none is carried out twice.
 
+use broker::Page;
 use model::payment::record::Decision;
 use model::payment::{BookingKind, ClearingReason, PaymentStatus, Refund, RefundStatus};
-use model::{FailureKind, Id};
+use model::rights::Within;
+use model::{Caller, EventKind, FailureKind, Id};
 
 use super::till::{Fault, Till};
 use crate::engines::on_every_engine;
@@ -49,6 +51,100 @@ async fn a_refund_needs_two_and_is_carried_out_and_booked_once() {
         assert!(till.booked(&claim).await.contains(&(BookingKind::Refund, 1_000)));
     })
     .await;
+}
+
+async fn declines(till: &Till, by: &Caller, payment: Id, refund: Id) -> Result<Refund, broker::Error> {
+    let after = till.broker().decline_refund(by, payment, refund, "Irrtum".into(), None).await?;
+    Ok(after.refunds.into_iter().find(|it| it.id == refund).unwrap())
+}
+
+#[tokio::test]
+async fn a_refund_that_is_declined_or_withdrawn_does_not_take_place_and_is_asked_for_anew() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let claim = till.claim(2_500).await;
+        let id = till.paid(&claim).await.meta.id;
+        let (one, two) = (till.cashier(), till.cashier());
+        let token = |by: &Caller| by.actor.id.parse::<Id>().unwrap();
+        for (by, status) in [(&one, RefundStatus::Withdrawn), (&two, RefundStatus::Declined)] {
+            let reason = "Antrag zurückgenommen".to_owned();
+            let asked = till.broker().ask_refund(&one, id, 2_500, reason, None).await.unwrap();
+            let refund = asked.refunds.last().unwrap().id;
+            let unsaid = till.broker().decline_refund(by, id, refund, " ".into(), None).await.unwrap_err();
+            assert_eq!(unsaid.code(), "model.invalid");
+            let ended = declines(&till, by, id, refund).await.unwrap();
+            assert_eq!((ended.status, ended.agreed_by), (status, None));
+            let declined = ended.declined.unwrap();
+            assert_eq!((declined.by, &*declined.reason), (token(by), "Irrtum"));
+            let again = declines(&till, by, id, refund).await.unwrap_err();
+            assert_eq!(again.code(), "model.wrong-state");
+            let late = till.broker().agree_refund(&two, id, refund, None).await.unwrap_err();
+            assert_eq!(late.code(), "model.wrong-state");
+        }
+        till.run().await;
+        assert_eq!(till.giro.count("refund"), 0);
+        let line = till.broker().record_timeline(&till.clerk, id, &Page::first(100)).await.unwrap();
+        let kinds: Vec<_> = line.iter().map(|(_, event)| event.kind).collect();
+        let ends = [EventKind::RefundWithdrawn, EventKind::RefundDeclined];
+        assert_eq!(ends.map(|end| kinds.iter().filter(|kind| **kind == end).count()), [1, 1]);
+        agreed(&till, id, 2_500).await;
+        till.run().await;
+        assert_eq!(till.payment(id).await.status, PaymentStatus::Refunded);
+        let booked = till.booked(&claim).await;
+        assert_eq!(booked.iter().filter(|it| **it == (BookingKind::Refund, 2_500)).count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_that_is_agreed_to_is_not_declined_any_more() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let id = till.paid(&till.claim(2_500).await).await.meta.id;
+        let refund = ask(&till, id, 1_000).await.unwrap().id;
+        let (one, two) = (till.cashier(), till.cashier());
+        let (agreed, declined) = tokio::join!(
+            till.broker().agree_refund(&one, id, refund, None),
+            declines(&till, &two, id, refund)
+        );
+        assert_ne!(agreed.is_ok(), declined.is_ok(), "one of two decides");
+        let refused = agreed.err().or(declined.err()).unwrap();
+        assert_eq!(refused.code(), "model.wrong-state");
+        till.run().await;
+        till.later(100).await;
+
+        let asker = till.cashier();
+        let reason = "Antrag zurückgenommen".to_owned();
+        let asked = till.broker().ask_refund(&asker, id, 500, reason, None).await.unwrap();
+        let refund = asked.refunds[1].id;
+        till.broker().agree_refund(&one, id, refund, None).await.unwrap();
+        for state in ["agreed to", "carried out"] {
+            for by in [&asker, &one, &two] {
+                let late = declines(&till, by, id, refund).await.unwrap_err();
+                assert_eq!(late.code(), "model.wrong-state", "{state}");
+            }
+            till.run().await;
+            till.later(100).await;
+        }
+        assert_eq!(till.payment(id).await.refunds[1].status, RefundStatus::Done);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_could_not_agree_to_a_refund_does_not_decline_it() {
+    let till = Till::open(None).await;
+    let id = till.paid(&till.claim(2_500).await).await.meta.id;
+    let refund = ask(&till, id, 1_000).await.unwrap().id;
+    let clerk = declines(&till, &till.clerk, id, refund).await.unwrap_err();
+    assert_eq!(clerk.code(), "model.forbidden");
+    let mut elsewhere = till.cashier();
+    elsewhere.scope.units = Within::one("80");
+    let foreign = declines(&till, &elsewhere, id, refund).await.unwrap_err();
+    assert_eq!(foreign.code(), "model.not-found");
+    let unknown = declines(&till, &till.cashier(), id, Id::from_u128(7)).await.unwrap_err();
+    assert_eq!(unknown.code(), "model.not-found");
+    assert_eq!(till.payment(id).await.refunds[0].status, RefundStatus::Asked);
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ pub enum Act {
     Death,
     AskRefund,
     AgreeRefund,
+    DeclineRefund,
     Void,
     Cancel,
     Decide,
@@ -48,7 +49,7 @@ pub enum Act {
 }
 
 /// How often each happens.
-const WEIGHTS: [(Act, u32); 31] = [
+const WEIGHTS: [(Act, u32); 32] = [
     (Act::Claim, 3),
     (Act::Start, 9),
     (Act::StartTwice, 2),
@@ -72,6 +73,7 @@ const WEIGHTS: [(Act, u32); 31] = [
     (Act::Death, 4),
     (Act::AskRefund, 5),
     (Act::AgreeRefund, 5),
+    (Act::DeclineRefund, 2),
     (Act::Void, 2),
     (Act::Cancel, 2),
     (Act::Decide, 5),
@@ -158,6 +160,7 @@ impl<'a> History<'a> {
             }
             Act::AskRefund => self.ask_refund(a, b).await?,
             Act::AgreeRefund => self.agree_refund(a, b).await?,
+            Act::DeclineRefund => self.decline_refund(a, b).await?,
             Act::Void => self.void(a).await?,
             Act::Cancel => self.cancel(a).await?,
             Act::Decide => self.decide(a, b).await?,
@@ -267,20 +270,20 @@ impl<'a> History<'a> {
         Ok(())
     }
 
+    /// One of the refunds, mostly of those that nobody has agreed to: place and id of its payment, and the refund.
+    fn some_refund(&self, a: u32, b: u32) -> Option<(usize, Id, Back)> {
+        let state = self.desk.world.state();
+        let all = state.ledger.payments.iter().enumerate();
+        let all: Vec<_> =
+            all.flat_map(|(at, it)| it.refunds.iter().map(move |back| (at, it.id, back.clone()))).collect();
+        let asked: Vec<_> = all.iter().filter(|it| it.2.status == RefundStatus::Asked).cloned().collect();
+        let pool = if asked.is_empty() || b.is_multiple_of(9) { all } else { asked };
+        pick(pool.len(), a).map(|chosen| pool[chosen].clone())
+    }
+
     async fn agree_refund(&mut self, a: u32, b: u32) -> Outcome {
-        let (at, id, refund, covered) = {
-            let state = self.desk.world.state();
-            let all = state.ledger.payments.iter().enumerate();
-            let all: Vec<_> = all
-                .flat_map(|(at, it)| it.refunds.iter().map(move |back| (at, it.id, back.clone())))
-                .collect();
-            let asked: Vec<_> = all.iter().filter(|it| it.2.status == RefundStatus::Asked).cloned().collect();
-            let pool = if asked.is_empty() || b.is_multiple_of(9) { all } else { asked };
-            let Some(chosen) = pick(pool.len(), a) else { return Ok(()) };
-            let (at, id, refund) = pool[chosen].clone();
-            let covered = state.ledger.payments[at].covers(refund.id);
-            (at, id, refund, covered)
-        };
+        let Some((at, id, refund)) = self.some_refund(a, b) else { return Ok(()) };
+        let covered = self.desk.world.state().ledger.payments[at].covers(refund.id);
         let broker = self.desk.broker();
         if let Some((_, by)) = self.asked_by.iter().find(|(known, _)| *known == refund.id) {
             is("model.second-person", broker.agree_refund(by, id, refund.id, None).await)?;
@@ -300,6 +303,26 @@ impl<'a> History<'a> {
         let mut state = self.desk.world.state();
         let backs = &mut state.ledger.payments[at].refunds;
         backs.iter_mut().filter(|it| it.id == refund.id).for_each(|it| it.status = RefundStatus::Agreed);
+        Ok(())
+    }
+
+    /// Whoever asked withdraws, or somebody else declines.
+    async fn decline_refund(&mut self, a: u32, b: u32) -> Outcome {
+        let Some((at, id, refund)) = self.some_refund(a, b) else { return Ok(()) };
+        let asker = self.asked_by.iter().find(|(known, _)| *known == refund.id).map(|(_, by)| by.clone());
+        let (by, status) = match asker.filter(|_| b.is_multiple_of(2)) {
+            Some(asker) => (asker, RefundStatus::Withdrawn),
+            None => (self.desk.cashier(), RefundStatus::Declined),
+        };
+        let broker = self.desk.broker();
+        let outcome = broker.decline_refund(&by, id, refund.id, "Irrtum".into(), None).await;
+        if refund.status != RefundStatus::Asked {
+            return is("model.wrong-state", outcome);
+        }
+        outcome.map_err(|error| format!("a refund could not be declined: {error}"))?;
+        let mut state = self.desk.world.state();
+        let backs = &mut state.ledger.payments[at].refunds;
+        backs.iter_mut().filter(|it| it.id == refund.id).for_each(|it| it.status = status);
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use broker::{Next, PeopleSettings, TotpPolicy, UserChange, UserState};
-use model::{EventKind, Role};
+use model::{Clock, EventKind, Role};
+use serde_json::json;
 
 use super::bed::{Bed, MINUTE, PASSWORD, code, command_line};
 use crate::engines::on_every_engine;
@@ -93,6 +94,7 @@ async fn many_guesses_at_the_same_time_gain_nothing() {
     assert!(all.iter().all(Result::is_err));
     let hashed = bed.broker.times_hashed() - before;
     assert!(hashed <= 9, "{hashed} passwords were looked at");
+    assert_eq!(bed.told(EventKind::UserLockedOut).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,6 +106,37 @@ async fn an_origin_that_tries_very_many_logins_waits_and_others_do_not() {
     }
     assert_eq!(code(bed.broker.sign_in("erika", PASSWORD, Some("10.6.6.6")).await), "user.refused");
     assert_eq!(code(bed.broker.sign_in("erika", PASSWORD, Some("10.0.0.7")).await), "done");
+    let told = bed.told_in("lippstadt", EventKind::UserLockedOut).await;
+    assert!(told.len() == 1 && told[0]["place"] == "origin" && told[0]["user"].is_null(), "{told:?}");
+    assert!(!format!("{told:?}").contains("10.6.6.6"), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_begins_is_told_once_and_takes_the_same_work_whether_there_is_such_a_login_or_not() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database, PeopleSettings::default()).await;
+        let (user, _) = bed.clerk("erika").await;
+        let mut seen = vec![];
+        for login in ["erika", "nobody"] {
+            let before = (bed.broker.times_asked(), bed.broker.times_hashed());
+            for _ in 0..9 {
+                assert_eq!(code(bed.broker.sign_in(login, "wrong", None).await), "user.refused");
+            }
+            seen.push((bed.broker.times_asked() - before.0, bed.broker.times_hashed() - before.1));
+        }
+        assert_eq!(seen[0], seen[1]);
+        let until = bed.clock.now().plus(Duration::from_secs(30));
+        let told = bed.told(EventKind::UserLockedOut).await;
+        assert_eq!(told, [json!({ "place": "login", "user": user.id, "until": until })]);
+        let told = bed.told_in("lippstadt", EventKind::UserLockedOut).await;
+        assert_eq!(told, [json!({ "place": "login", "user": null, "until": until })]);
+        bed.clock.advance(Duration::from_secs(31));
+        for _ in 0..3 {
+            assert_eq!(code(bed.broker.sign_in("erika", "wrong", None).await), "user.refused");
+        }
+        assert_eq!(bed.told(EventKind::UserLockedOut).await.len(), 2, "the next wait is another one");
+    })
+    .await;
 }
 
 /// The password is looked at on the only thread for such work, which is held until the password is over.
