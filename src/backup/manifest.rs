@@ -244,3 +244,44 @@ impl Parts {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of a list with one path in it.
+    fn read(path: &str) -> Result<Option<Part>, Error> {
+        let backup = tempfile::tempdir().unwrap();
+        let part = Part { path: path.to_owned(), sum: None, erased: false };
+        std::fs::write(backup.path().join(PARTS), format!("{}\n", serde_json::to_string(&part).unwrap()))
+            .unwrap();
+        Parts::of(backup.path()).unwrap().next()
+    }
+
+    #[test]
+    fn parts_lie_below_four_folders_and_lead_nowhere_else() {
+        let names = ["payloads/01/0198.0", "schemas/a/b.xsd", "config/amtsbote.toml", "keys/master.key"];
+        for path in names {
+            assert_eq!(read(path).unwrap().unwrap().path, path);
+        }
+        for path in [
+            "",
+            "manifest.json",
+            "rows/event.jsonl",
+            "data/amtsbote.db",
+            "/etc/passwd",
+            "/payloads/x",
+            "../payloads/x",
+            "./payloads/x",
+            "payloads/../../x",
+            "payloads/../keys/x",
+            "config/..",
+            "payloads2/x",
+            "Payloads/x",
+            "etc/payloads/x",
+        ] {
+            let refused = read(path).err().unwrap_or_else(|| panic!("{path} was taken"));
+            assert_eq!(refused.code(), "backup.damaged", "{path}");
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! What the documents promise, held against the program.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use model::{Action, Role};
@@ -68,6 +70,89 @@ fn the_table_of_rights_is_that_of_the_code() {
     let written: BTreeSet<Action> = ACTIONS.iter().flat_map(|(_, actions)| actions.iter().copied()).collect();
     let held: BTreeSet<Action> = roles.iter().flat_map(|role| role.actions().iter().copied()).collect();
     assert_eq!(written, held);
+}
+
+/// Sections without threats: who may do what, what there is not, whom to tell.
+const NO_THREATS: [&str; 3] = ["Who may do what", "Limits of this version", "Reporting"];
+
+#[test]
+fn every_line_of_the_threat_model_names_a_test_that_exists() {
+    let mut tests = BTreeSet::new();
+    note_tests(Path::new(env!("CARGO_MANIFEST_DIR")), &mut tests);
+    assert!(tests.len() > 2_000, "{}", tests.len());
+    let mut wrong = vec![];
+    for section in SECURITY.split("\n## ").skip(1) {
+        let (title, text) = section.split_once('\n').unwrap();
+        if NO_THREATS.contains(&title) {
+            continue;
+        }
+        let rows = rows_of(text);
+        assert!(!rows.is_empty(), "{title} has no table");
+        for row in rows {
+            let shown = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+            let names: Vec<&str> = shown.split('`').skip(1).step_by(2).filter(|it| is_name(it)).collect();
+            let told = !names.is_empty() || ["by review", "the house"].iter().any(|it| shown.contains(it));
+            if !told || !names.iter().all(|name| is_known(&tests, name)) {
+                wrong.push(format!("{title}: {row}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The lines of a text's tables without their heads, whose last column has to be that of tests.
+fn rows_of(text: &str) -> Vec<&str> {
+    let mut rows = vec![];
+    let mut before = "";
+    for line in text.lines() {
+        let is_head = line.starts_with('|') && !before.starts_with('|');
+        assert!(!is_head || line.ends_with("| test |"), "{line}");
+        if line.starts_with('|') && !is_head && !line.starts_with("|-") {
+            rows.push(line);
+        }
+        before = line;
+    }
+    rows
+}
+
+/// Whether this is written like the name of a test; `…` stands for the rest of one.
+fn is_name(text: &str) -> bool {
+    text.contains('_')
+        && text.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || "_…".contains(it))
+}
+
+fn is_known(tests: &BTreeSet<String>, name: &str) -> bool {
+    match name.strip_suffix('…') {
+        Some(begin) => tests.iter().any(|test| test.starts_with(begin)),
+        None => tests.contains(name),
+    }
+}
+
+/// Adds the names of all tests in the sources below a folder.
+fn note_tests(folder: &Path, tests: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        if path.is_dir() && !name.starts_with('.') && !["target", "node_modules"].contains(&&*name) {
+            note_tests(&path, tests);
+        } else if path.is_file() && name.ends_with(".rs") {
+            note_tests_of(&fs::read_to_string(&path).unwrap(), tests);
+        }
+    }
+}
+
+fn note_tests_of(source: &str, tests: &mut BTreeSet<String>) {
+    let mut is_test = false;
+    for line in source.lines().map(str::trim_start) {
+        is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        let function = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+        if let Some((name, _)) = function.and_then(|it| it.split_once('(')) {
+            if is_test {
+                tests.insert(name.to_owned());
+            }
+            is_test = false;
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,9 +4,10 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use reqwest::Client;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
 
-use crate::installation::{Installation, said};
+use crate::installation::{Installation, on_free_ports, said};
 
 async fn status(client: &Client, url: &str, token: &str) -> u16 {
     client.get(url).bearer_auth(token).send().await.unwrap().status().as_u16()
@@ -127,4 +128,60 @@ fn the_ready_line_is_json_where_logs_are() {
     let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(ready["event"], "listening");
     assert!(ready["internal"].as_str().unwrap().starts_with("127.0.0.1:"));
+}
+
+/// Stands in whatever is sent: content, titles, names, names of files, what is asked for.
+const WORD: &str = "Geheimstadt";
+
+#[tokio::test]
+async fn the_log_tells_of_requests_and_nothing_of_what_they_hold() {
+    let installation = Installation::new();
+    installation.configure(|example| {
+        assert!(example.contains("level = \"info\""));
+        on_free_ports(example).replace("level = \"info\"", "level = \"debug\"")
+    });
+    let running = installation.start();
+    let name = ["token", "create", "--name", WORD, "--tenant", "musterkreis", "--json"];
+    let rights = ["--role", "system", "--unit", "*", "--service", "*", "--authority", "bab:00000001"];
+    let created = installation.json(&[&name[..], &rights].concat());
+    let (token, id) = (created["secret"].as_str().unwrap(), created["id"].as_str().unwrap());
+    let client = Client::new();
+    let send = async |method: Method, path: &str, kind: &str, body: String| {
+        let request = client.request(method, format!("{}/api/v1{path}", running.internal)).bearer_auth(token);
+        let answer = request.header("content-type", kind).body(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap_or_default())
+    };
+    let made = async |path: &str, body: Value| {
+        let (status, made) = send(Method::POST, path, "application/json", body.to_string()).await;
+        assert_eq!(status, 201, "{made}");
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let case = json!({ "unit": "63", "title": format!("Bauantrag {WORD}") });
+    let case = made("/cases", case).await;
+    let document = made(&format!("/cases/{case}/documents"), json!({ "title": WORD })).await;
+    let content = format!("/documents/{document}/content?fileName={WORD}.pdf");
+    let bytes = format!("%PDF-1.7 {WORD}");
+    assert_eq!(send(Method::PUT, &content, "application/octet-stream", bytes).await.0, 201);
+    let message = format!("<{WORD} xmlns=\"urn:{WORD}\">{WORD}</{WORD}>");
+    assert_eq!(send(Method::POST, "/messages", "application/xml", message).await.0, 202);
+    // And in whatever is wrong.
+    for (method, path, body) in [
+        (Method::POST, "/cases".to_owned(), json!({ "unit": WORD, "title": WORD })),
+        (Method::POST, "/cases".to_owned(), json!({ WORD: WORD })),
+        (Method::GET, format!("/cases?{WORD}={WORD}"), json!(null)),
+        (Method::GET, format!("/{WORD}/{WORD}"), json!(null)),
+        (Method::GET, format!("/cases/{WORD}"), json!(null)),
+    ] {
+        let (status, problem) = send(method, &path, "application/json", body.to_string()).await;
+        assert!((400..500).contains(&status), "{path}: {status} {problem}");
+    }
+    let (code, log) = running.stop("-TERM");
+    assert_eq!(code, Some(0));
+    for told in ["request", "/api/v1/documents/{id}/content", "201", id] {
+        assert!(log.contains(told), "{told} is not told: {log}");
+    }
+    for hidden in [WORD, token, &case, &document] {
+        let line = log.lines().find(|line| line.contains(hidden));
+        assert!(line.is_none(), "{hidden}: {line:?}");
+    }
 }

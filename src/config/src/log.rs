@@ -151,6 +151,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_our_own_crates_are_heard_below_warnings() {
+        let levels = [LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG];
+        let [warn, info, debug] = levels.map(|level| level.into_level().unwrap());
+        for level in [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug] {
+            let filter = Log { level, ..Log::default() }.filter();
+            for foreign in ["hyper", "hyper_util::client", "reqwest::connect", "sqlx::query", "tokio"] {
+                assert!(!filter.would_enable(foreign, &info), "{foreign}: {level:?}");
+                assert!(!filter.would_enable(foreign, &debug), "{foreign}: {level:?}");
+            }
+        }
+        let all = Log { level: LogLevel::Debug, ..Log::default() }.filter();
+        assert!(all.would_enable("broker::worker", &debug) && all.would_enable("sqlx::query", &warn));
+    }
+
+    #[test]
     fn spans_leave_this_machine_encrypted_only() {
         for url in [
             "http://127.0.0.1:4318",

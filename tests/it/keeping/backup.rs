@@ -306,3 +306,42 @@ async fn keeps_its_evidence(engine: Engine) {
 async fn another_evidence_key_leaves_older_evidence_and_backups_verifiable() {
     on_both(keeps_its_evidence).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_restored_only_if_a_key_of_the_configuration_has_signed_it() {
+    let gateway = started(&Engine::Sqlite).await;
+    let token = token(&gateway).await;
+    case(&gateway.client(&token).unwrap(), "before").await;
+    assert_eq!(run(&gateway, &["backup", "backup"]).await.0, Some(0));
+    let backup = gateway.folder().join("backup").display().to_string();
+    // It has the master key, and an evidence key of its own that has signed nothing of this.
+    let (foreign, other) = (started(&Engine::Sqlite).await, prepared(&Engine::Sqlite).await);
+    for (from, key) in [(&gateway, "data/master.key"), (&foreign, "data/evidence.pem")] {
+        fs::copy(from.folder().join(key), other.folder().join(key)).unwrap();
+    }
+    let refused = async |arguments: &[&str]| {
+        let (code, _, said) = run(&other, arguments).await;
+        assert!(code == Some(1) && said.contains("[backup.damaged]"), "{said}");
+        assert!(!other.folder().join("data/amtsbote.db").exists());
+    };
+    let public = async |gateway: &Gateway, name: &str| {
+        let key = gateway.command(&["evidence", "key"]).output().await.unwrap().stdout;
+        fs::write(other.folder().join(name), key).unwrap();
+    };
+    refused(&["restore", &backup]).await;
+    // Nor does a key count as older that somebody else has.
+    let third = started(&Engine::Sqlite).await;
+    public(&third, "older.pem").await;
+    let own = "evidence_key = \"data/evidence.pem\"";
+    let listed = format!("{own}\nolder_evidence_keys = [\"older.pem\"]");
+    other.reconfigure(&[(own, &listed)]).unwrap();
+    refused(&["restore", &backup]).await;
+    refused(&["restore", &backup, "--key", "older.pem"]).await;
+
+    public(&gateway, "older.pem").await;
+    let (code, restored, said) = run(&other, &["restore", &backup, "--json"]).await;
+    assert_eq!((code, &restored["ok"]), (Some(0), &json!(true)), "{restored} {said}");
+    for gateway in [gateway, foreign, third, other] {
+        gateway.remove().await.unwrap();
+    }
+}

@@ -3,14 +3,18 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use broker::Arrival;
+use broker::{Appended, Arrival, Asked, Incoming, Part, Upload, UploadTarget};
+use bytes::Bytes;
+use model::case::{Description, Document, DocumentDates, RecordStatus};
 use model::message::{Door, MessageState};
+use model::record::Meta;
 use model::scan::{Scanner, Verdict};
-use model::{Actor, Caller, EventKind, Failure, Message, Role, Scope};
+use model::{Actor, Caller, EventKind, Failure, Id, Message, Record, Role, Scope, ids};
 use serde_json::json;
 use store::{MessageFilter, Page};
 
-use crate::house::{Gateway, caller, soest};
+use crate::citizens::{Bed, PDF};
+use crate::house::{Gateway, caller, create, lippstadt, soest};
 
 /// Finds the word "virus", and is sometimes not there.
 struct Fake {
@@ -109,4 +113,81 @@ async fn nothing_is_taken_in_that_nobody_could_look_at() {
     let later = bring(&gateway, "a", b"fine").await.unwrap_err();
     assert_eq!(later.code(), "virus.unavailable", "it stays where it is, and comes again");
     assert!(messages(&gateway).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_harmful_arrival_is_neither_sent_again_nor_forwarded_but_returned_or_mended() {
+    let gateway = gateway(true).await;
+    let broker = &gateway.broker;
+    let mut found = vec![];
+    for (ticket, bytes) in [("a", &b"a virus"[..]), ("b", b"another virus")] {
+        found.push(bring(&gateway, ticket, bytes).await.unwrap());
+    }
+    let ours = caller("soest", &found[0].unit);
+    for message in &found {
+        let again = broker.resend(&ours, message.id, None, None).await.unwrap_err();
+        let forwarded = broker.forward(&ours, message.id, &lippstadt(), None, None).await.unwrap_err();
+        for refused in [again, forwarded] {
+            assert_eq!(refused.code(), "broker.content-unavailable");
+        }
+    }
+    let [first, second] = [found[0].id, found[1].id];
+    let returned = broker.return_by_hand(&ours, first, None, None, None).await.unwrap();
+    assert_eq!(returned.state, MessageState::Returned);
+    assert!(broker.message_content(&ours, first).await.is_err(), "not after its end either");
+    let mend = async |bytes: &'static [u8]| {
+        let body = futures::stream::iter([Ok(Bytes::from_static(bytes))]);
+        broker.repair(&ours, second, Incoming::default(), Some("bereinigt"), body).await
+    };
+    assert_eq!(mend(b"still a virus").await.unwrap_err().code(), "virus.found");
+    assert_eq!(mend(b"fine").await.unwrap().state, MessageState::Accepted);
+}
+
+/// A document of a case, without bytes.
+async fn a_document(gateway: &Gateway, ours: &Caller) -> Id {
+    let case = gateway.a_case(ours, "Neubau").await;
+    let document = Document {
+        meta: Meta { id: ids::new_id(), version: 0, ..case.meta.clone() },
+        description: Description { title: "Lageplan".into(), ..Description::default() },
+        parent: Some(case.meta.id),
+        kind: None,
+        dates: DocumentDates::default(),
+        versions: vec![],
+        status: RecordStatus::Open,
+    };
+    gateway.broker.submit(ours, create(Record::Document(document)), None).await.unwrap().meta().id
+}
+
+#[tokio::test]
+async fn what_is_brought_for_a_document_is_looked_at_whole_or_in_parts() {
+    let gateway = gateway(true).await;
+    let (broker, ours) = (&gateway.broker, caller("soest", "63"));
+    let document = a_document(&gateway, &ours).await;
+    let file = || Upload { file_name: "plan.pdf".into(), version: "1".into(), ..Upload::default() };
+    let body = |bytes: &'static [u8]| futures::stream::iter([Ok(Bytes::from_static(bytes))]);
+    let whole = broker.add_content(&ours, document, file(), body(b"a virus")).await.unwrap_err();
+    assert_eq!(whole.code(), "virus.found");
+    // The word stands across two parts: only the whole shows it.
+    let target = UploadTarget::Content { document, file: file() };
+    let upload = broker.begin_upload(&ours, target, None).await.unwrap().id;
+    let part = |offset, complete| Part { offset, complete, ..Part::default() };
+    let first = broker.append_upload(&ours, upload, part(0, false), body(b"a vir")).await.unwrap();
+    assert!(matches!(first, Appended::Kept(_)), "{first:?}");
+    let last = broker.append_upload(&ours, upload, part(5, true), body(b"us")).await.unwrap();
+    assert!(matches!(&last, Appended::Refused(refused) if refused.code() == "virus.found"), "{last:?}");
+    broker.add_content(&ours, document, file(), body(b"gesund")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_citizen_brings_is_looked_at_and_the_link_stays_good_for_something_else() {
+    let bed = Bed::new(None).await;
+    let bed = Bed { broker: bed.broker.clone().with_scanner(Arc::new(Fake { is_there: true })), ..bed };
+    let case = bed.apply("k").await.access.case;
+    let asked = Asked { what: "Lageplan".into(), due_days: 14 };
+    let link = bed.broker.ask_for_document(&bed.ours, case, asked, None).await.unwrap().link;
+    let token = link.rsplit('/').next().unwrap();
+    let before = bed.kept_payloads();
+    assert_eq!(bed.brings(token, b"%PDF-1.7 a virus").await.unwrap_err().code(), "virus.found");
+    assert_eq!(bed.kept_payloads(), before, "nothing of it stays");
+    bed.brings(token, PDF).await.unwrap();
 }

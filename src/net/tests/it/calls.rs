@@ -50,6 +50,43 @@ async fn redirects_are_answers_like_any_other() {
     assert_eq!(outcome(&client(Settings::default()), &post(&url)).await.unwrap().status, 307);
 }
 
+#[test]
+fn a_proxy_that_the_environment_names_is_not_used() {
+    // Variables are those of a process, so another one makes the call.
+    let mut other = std::process::Command::new(std::env::current_exe().unwrap());
+    other.args(["--exact", "calls::redirects_are_answers_like_any_other"]);
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        // Nobody is there.
+        other.env(name, "http://127.0.0.1:9");
+    }
+    let done = other.env_remove("no_proxy").env_remove("NO_PROXY").output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+async fn a_cookie_that_is_set_does_not_come_back() {
+    let seen = Arc::new(Mutex::new(vec![]));
+    let noted = Arc::clone(&seen);
+    let url = server(move |mut stream| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let (head, _) = request(&mut stream).await;
+            noted.lock().unwrap().push(head.to_ascii_lowercase());
+            let answer =
+                "HTTP/1.1 200 OK\r\nset-cookie: a=b; Path=/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let client = client(Settings::default());
+    for _ in 0..2 {
+        assert_eq!(outcome(&client, &post(&url)).await.unwrap().status, 200);
+    }
+    let heads = seen.lock().unwrap().clone();
+    assert!(heads.len() == 2 && !heads.concat().contains("cookie"), "{heads:?}");
+}
+
 #[tokio::test]
 async fn a_body_of_unknown_length_is_streamed_in_pieces() {
     let seen = Arc::new(Mutex::new(vec![]));

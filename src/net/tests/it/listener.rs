@@ -219,6 +219,19 @@ async fn stalled_handshakes_keep_nobody_from_being_served() {
     assert!(matches!(gone, Ok(0) | Err(_)), "the oldest had to go");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_does_not_go_on_is_over_after_ten_seconds() {
+    let keys = Keys::new();
+    let server = Server::with(&keys.make("server", "-newkey rsa:2048")).await;
+    let begun = std::time::Instant::now();
+    let mut stalled = TcpStream::connect(&server.address).await.unwrap();
+    // The beginning of a greeting that is never said to its end.
+    stalled.write_all(&[22, 3, 1]).await.unwrap();
+    let over = tokio::time::timeout(std::time::Duration::from_secs(60), stalled.read(&mut [0])).await;
+    assert!(matches!(over, Ok(Ok(0) | Err(_))), "{over:?}");
+    assert!(begun.elapsed() > std::time::Duration::from_secs(9), "nobody was waited for");
+}
+
 #[tokio::test]
 async fn a_key_pair_that_is_too_weak_or_no_pair_is_refused() {
     let keys = Keys::new();

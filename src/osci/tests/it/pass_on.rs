@@ -247,6 +247,39 @@ fn a_request_that_is_answered_without_a_delivery_is_told_so() {
 }
 
 #[test]
+fn a_recipient_listens_to_the_intermediaries_that_are_listed_and_to_nobody_else() {
+    for (listed, code) in [
+        (&["intermed_signature"][..], "0800"),
+        (&["carol_signature", "intermed_signature"], "0800"),
+        (&["carol_signature", "bob_signature", "alice_signature"], "9809"),
+        (&["intermed_cipher"], "9809"),
+        (&[], "9809"),
+    ] {
+        let intermediaries: Vec<_> = listed.iter().map(|name| certificate(name)).collect();
+        let called = move |_: &str, package: &Plaintext| {
+            let (cipher, signer) = ([identity("bob_cipher")], identity("bob_signature"));
+            let recipient = Recipient {
+                cipher: &cipher,
+                signer: &signer,
+                method: METHOD,
+                intermediaries: &intermediaries,
+                policy: Policy::default(),
+                limits: Limits::default(),
+                random: &|| [9; 24],
+            };
+            match recipient.take(package.open()) {
+                Err(osci::Error::Refused(Code::SIGNATURE)) => Ok(Call::NotReached),
+                called => Ok(Call::Answered(recipient.answer(&called?, Code::DIALOG_CLOSED, None)?)),
+            }
+        };
+        let at = intermediary(Policy::default(), Memory::calling(NOW, Box::new(called)));
+        let (id, answered) = forward(&at);
+        assert_eq!(codes(&answered), [code], "{listed:?}");
+        assert_eq!(at.backend().reception_of(&id).is_some(), code == "0800", "{listed:?}");
+    }
+}
+
+#[test]
 fn an_answer_is_believed_only_by_a_good_certificate_and_by_the_known_one_if_there_is_one() {
     for (signer, known, code) in [
         ("bob_signature", &[][..], "0800"),

@@ -78,6 +78,27 @@ fn a_signer_who_is_not_certified_for_it_is_refused() {
 }
 
 #[test]
+fn a_stamp_that_is_signed_by_sha_1_is_refused() {
+    let tsa = Tsa::good();
+    let file = tsa.path().join("tsa.cnf");
+    let strong = std::fs::read_to_string(&file).unwrap();
+    let weak = strong.replace("signer_digest = sha256", "signer_digest = sha1");
+    assert_ne!(strong, weak);
+    std::fs::write(&file, weak).unwrap();
+    assert_eq!(code(&tsa.stamp(DATA), DATA, Some(&tsa.authorities())), "timestamp.signature");
+}
+
+#[test]
+fn a_signer_whose_certificate_has_ended_when_it_stamps_is_refused() {
+    let tsa = Tsa::good();
+    // openssl stamps with it all the same.
+    tsa.openssl(
+        "x509 -req -in tsa.csr -CA ca.pem -CAkey ca.key -days -1 -extfile tsa.cnf -extensions good -out tsa.pem",
+    );
+    assert_eq!(code(&tsa.stamp(DATA), DATA, Some(&tsa.authorities())), "timestamp.untrusted");
+}
+
+#[test]
 fn garbage_is_malformed() {
     let html = b"<html>oops";
     let stamp = &STAMP.0;

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use model::adapter::Link;
-use model::case::Version;
+use model::adapter::{Link, Receipt};
+use model::case::{Disposition, Version};
 use model::command::{Change, Command};
+use model::payment::{Claim, Payment};
 use model::record::Meta;
+use model::testkit::{a_claim, a_payment};
 use model::{EventKind, FailureKind, Record, RecordKind, ids};
 use serde_json::json;
 
 use super::bed::{Bed, a_document, detail, kept};
 use crate::engines::on_every_engine;
-use crate::house::create;
+use crate::house::{change, create};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_all_nodes_one_runs_a_session_at_a_time() {
@@ -137,4 +139,44 @@ async fn what_a_session_submits_has_one_effect() {
         assert_eq!(again.linked("engine-1").await.unwrap(), None);
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_adapter_neither_appraises_nor_touches_money_whatever_it_wants_or_answers() {
+    let bed = Bed::new(None).await;
+    let case = bed.case("Neubau").await;
+    bed.run().await;
+    bed.sessions().await;
+    let meta = || Meta { id: ids::new_id(), ..case.meta.clone() };
+    let claim = Claim { meta: meta(), case_id: case.meta.id, ..a_claim(100) };
+    let payment = Payment { meta: meta(), ..a_payment(&claim) };
+    let of_claim = |wanted| change(RecordKind::Claim, claim.meta.id, wanted);
+    let of_case = |wanted| change(RecordKind::Case, case.meta.id, wanted);
+    let wanted = vec![
+        of_case(Change::Appraise(Disposition::Destroy)),
+        of_case(Change::Lock),
+        of_case(Change::Destroy),
+        of_case(Change::LiftHold),
+        create(Record::Claim(claim.clone())),
+        create(Record::Payment(payment)),
+        of_claim(Change::CancelClaim),
+        of_claim(Change::PaidTowards(100)),
+        of_claim(Change::AssignCashReference("4711".into())),
+        of_claim(Change::Amend(json!({ "purpose": "x" }))),
+    ];
+    let host = bed.dms.host();
+    for (number, command) in wanted.iter().enumerate() {
+        let refused = host.submit(&format!("m-{number}"), command.clone()).await.unwrap_err();
+        assert_eq!(refused.code, "model.forbidden", "{command:?}");
+    }
+    let refused = json!(vec!["model.forbidden"; wanted.len()]);
+    bed.dms.set(|state| {
+        state.answer = Some(Box::new(move |_| Receipt { commands: wanted.clone(), ..Receipt::default() }));
+    });
+    let next = bed.case("Umbau").await;
+    bed.run().await;
+    let delivered = detail(&bed.timeline(next.meta.id).await, EventKind::ChannelDelivered);
+    assert_eq!(delivered["refused"], refused, "{delivered}");
+    assert!(bed.all(RecordKind::Claim).await.is_empty());
+    assert_eq!(bed.record(RecordKind::Case, case.meta.id).await.status(), "open");
 }

@@ -3,7 +3,7 @@
 use broker::{Acknowledgement, BookingFile, BookingFilter, Broker, NewClaim, Once, Page};
 use model::payment::{Booking, BookingKind, BookingState};
 use model::rights::Within;
-use model::{Caller, Id, Record, RecordKind, Scope, Timestamp, ids};
+use model::{Caller, EventKind, Id, Record, RecordKind, Scope, Timestamp, ids};
 
 use super::sheets::{line, statement};
 use super::till::Till;
@@ -164,6 +164,25 @@ async fn the_cash_system_names_claims_with_its_acknowledgement() {
         assert_eq!(by_us.code(), "model.invalid", "there the gateway numbers");
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_digest_of_each_file_is_in_the_evidence() {
+    let till = Till::open(None).await;
+    let mut made = vec![];
+    for (number, cents) in [(1, 2_500), (2, 300)] {
+        till.claim(cents).await;
+        let file = export(&till).await.unwrap();
+        let content = bytes(&till, number).await;
+        assert_eq!(file.sha256, seal::sha256(&[content.as_slice()]).to_string());
+        made.push(file.sha256);
+    }
+    till.run().await;
+    let events = till.broker().events(&till.cashier(), 0, 1_000).await.unwrap();
+    let handed_over = events.iter().map(|it| &it.event).filter(|it| it.kind == EventKind::BookingsHandedOver);
+    let told: Vec<&str> =
+        handed_over.map(|it| it.detail.as_ref().unwrap()["sha256"].as_str().unwrap()).collect();
+    assert_eq!(told, made);
 }
 
 #[tokio::test]

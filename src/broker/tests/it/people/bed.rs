@@ -1,5 +1,6 @@
 //! A gateway with users.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,22 @@ impl Bed {
         (offer, signed_in, codes)
     }
 
+    /// All that lies in the files of the store.
+    pub fn stored(&self) -> Vec<u8> {
+        fn read(folder: &Path, all: &mut Vec<u8>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => read(&path, all),
+                    false => all.extend(std::fs::read(&path).unwrap()),
+                }
+            }
+        }
+        let mut all = vec![];
+        read(self.gateway.folder.path(), &mut all);
+        all
+    }
+
     /// The code of now.
     pub fn code(&self, offer: &TotpOffer) -> String {
         code_at(&offer.secret, self.clock.now().micros() / 30_000_000)
@@ -103,19 +120,24 @@ pub fn code<T>(outcome: Result<T, Error>) -> String {
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 
-/// RFC 6238, written once more: base 32 read, and the code of a step.
-fn code_at(secret: &str, step: i64) -> String {
+/// Bytes that are written in base 32 (RFC 4648).
+pub fn base_32(text: &str) -> Vec<u8> {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let (mut key, mut bits, mut count) = (vec![], 0_u64, 0);
-    for letter in secret.chars() {
+    let (mut bytes, mut bits, mut count) = (vec![], 0_u64, 0);
+    for letter in text.chars() {
         bits = bits << 5 | alphabet.find(letter).unwrap() as u64;
         count += 5;
         if count >= 8 {
             count -= 8;
-            key.push((bits >> count) as u8);
+            bytes.push((bits >> count) as u8);
         }
     }
-    let mac = hmac(MacDigest::Sha1, &key, &step.to_be_bytes()).unwrap();
+    bytes
+}
+
+/// RFC 6238, written once more: the code of a step.
+fn code_at(secret: &str, step: i64) -> String {
+    let mac = hmac(MacDigest::Sha1, &base_32(secret), &step.to_be_bytes()).unwrap();
     let at = usize::from(mac[19] & 15);
     let number = u32::from_be_bytes(mac[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
     format!("{:06}", number % 1_000_000)

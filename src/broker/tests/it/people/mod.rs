@@ -4,3 +4,4 @@ mod admins;
 mod bed;
 mod sessions;
 mod signing_in;
+mod stolen;

@@ -164,3 +164,46 @@ fn copy(call: &mut dyn Read, staging: &mut Staging) -> Result<()> {
         staging.write_all(read)?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use seal::algorithm::{DigestMethod, Scheme, SignatureMethod};
+    use seal::identity::Identity;
+
+    use super::*;
+    use crate::osci::party::PartySettings;
+    use crate::test_ca::TestCa;
+    use crate::test_house::{Gateway, SetClock, soest};
+
+    fn party() -> Party {
+        let ca = TestCa::build();
+        let read = |name: &str| std::fs::read(ca.path().join(name)).unwrap();
+        let identity = || Identity::from_pem(&[read("good.key"), read("good.pem")].concat(), "").unwrap();
+        Party {
+            tenant: "soest".to_owned(),
+            authority: soest(),
+            cipher: vec![identity()],
+            signer: identity(),
+            method: SignatureMethod { scheme: Scheme::RsaPkcs1, digest: DigestMethod::Sha256 },
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_called_in_the_clear() {
+        let clock = Arc::new(SetClock::default());
+        let Gateway { broker, folder: _folder } = Gateway::on(None, clock.clone()).await;
+        let recipient = Some((vec![soest()], vec![]));
+        let settings = PartySettings { own: vec![party()], recipient, ..PartySettings::default() };
+        let called = Called::new(Parties::new(&broker, settings, clock).unwrap()).unwrap();
+        let clear = "MIME-Version: 1.0\r\nContent-Type: Multipart/Related; boundary=b; type=text/xml\r\n\r\n--b\r\n\
+            Content-Type: text/xml; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\n\
+            Content-ID: <osci@message>\r\n\r\n\
+            <s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"></s:Envelope>\r\n--b--\r\n";
+        let mut staging = Staging::new(1 << 16, 1 << 20);
+        staging.take(clear.as_bytes()).unwrap();
+        let refused = called.party(&staging.finish()).map(|_| ());
+        assert!(matches!(refused, Err(Error::Refused(Code::NO_ORDER))), "{refused:?}");
+    }
+}
