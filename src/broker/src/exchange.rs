@@ -31,6 +31,7 @@ mod take;
 
 pub(crate) use beside::check_settled;
 pub use circulate::StepDone;
+pub use destroy::Destruction;
 pub(crate) use destroy::JOB as DESTROY;
 pub(crate) use disposal::IN_DISPOSITION;
 pub use fate::{Fate, HeldAt};

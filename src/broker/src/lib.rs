@@ -110,7 +110,7 @@ pub use content::Upload;
 pub use desk::{About, Desk, Waiting};
 pub use erasure::Erasure;
 pub use error::Error;
-pub use exchange::{Fate, HeldAt, NewExchange, Opening, StepDone};
+pub use exchange::{Destruction, Fate, HeldAt, NewExchange, Opening, StepDone};
 pub use figures::{
     AlertHook, AlertNow, AlertRule, AlertSent, AlertSeverity, Alerts, CertificateEnd, CertificateOf,
     DELIVERY_SECONDS, DeliveryTimes, Figure, Mailer, MessageCount, SERIES, WeakCertificate,

@@ -129,11 +129,12 @@ impl Store {
         after: Option<Id>,
         limit: u32,
     ) -> Result<Vec<Id>, Error> {
-        let select = Select::new("SELECT DISTINCT message_id FROM event WHERE message_id IS NOT NULL AND ")
+        // As an expression, so that SQLite goes through the few events of the tree and not through those of all messages.
+        let select = Select::new("SELECT DISTINCT message_id || '' AS message FROM event WHERE ")
             .within(scope, Table::Event)
             .and("event.case_id =", root)
-            .and_if("event.message_id >", after)
-            .sql(" ORDER BY message_id LIMIT ")
+            .and("message_id || '' >", after.map(|id| id.to_string()).unwrap_or_default())
+            .sql(" ORDER BY message LIMIT ")
             .bind(limit.min(Page::MOST));
         self.db().read(select).await?.iter().map(|row| row.id(0)).collect()
     }

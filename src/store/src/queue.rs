@@ -246,6 +246,16 @@ impl Store {
         Ok(!self.db().read(select).await?.is_empty())
     }
 
+    /// Whether a job is there that goes by this FIFO key: it waits, or somebody is at it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn is_enqueued(&self, tenant: &str, fifo_key: &str) -> Result<bool, Error> {
+        let select =
+            Select::new("SELECT id FROM job WHERE tenant = ").bind(tenant).and("fifo_key =", fifo_key);
+        Ok(self.db().read_one(select.sql(" LIMIT ").bind(1_u32)).await?.is_some())
+    }
+
     /// Jobs that it is too late for and that nobody is at, the longest expired first, over all tenants.
     ///
     /// # Errors

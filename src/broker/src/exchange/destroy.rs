@@ -17,6 +17,15 @@ use crate::{Broker, Error, Once};
 /// Kind of the job.
 pub(crate) const JOB: &str = "destroy";
 
+/// What somebody wants to be destroyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destruction {
+    /// The objects named by their UUIDs, or all that may be if none is.
+    Of(Vec<Id>),
+    /// What somebody else has asked for.
+    Asked,
+}
+
 impl Broker {
     /// Has what an exchange disposed of destroyed: the objects named by their UUIDs, or all that may be. A job does it. Where a second
     /// one has to agree, the first call only asks; who then names something else asks anew.
@@ -31,21 +40,49 @@ impl Broker {
         once: Option<&Once>,
     ) -> Result<Exchange, Error> {
         let scope = caller.may(Action::DestroyRecords)?;
-        let objects = &objects;
-        self.once(caller, once, move || self.try_destroy(caller, scope, id, objects, once)).await
+        let wanted = &Destruction::Of(objects);
+        self.once(caller, once, move || self.try_destroy(caller, scope, (id, None), wanted, once)).await
+    }
+
+    /// The same from a page: of the exchange as the page showed it, known by its version. What asks there never agrees.
+    ///
+    /// # Errors
+    /// As [`destroy`](Broker::destroy); `VersionConflict` if the exchange stands otherwise by now, `WrongState` if exactly that was asked for
+    /// already.
+    pub async fn destroy_shown(
+        &self,
+        caller: &Caller,
+        (id, shown): (Id, u64),
+        wanted: &Destruction,
+        once: Option<&Once>,
+    ) -> Result<Exchange, Error> {
+        let scope = caller.may(Action::DestroyRecords)?;
+        let act = move || self.try_destroy(caller, scope, (id, Some(shown)), wanted, once);
+        self.once(caller, once, act).await
+    }
+
+    /// Whether what an exchange disposed of is being destroyed, or is about to be.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub async fn is_destroying(&self, of: &Exchange) -> Result<bool, Error> {
+        Ok(self.store().is_enqueued(&of.meta.tenant, &queue_of(of.meta.id)).await?)
     }
 
     async fn try_destroy(
         &self,
         caller: &Caller,
         scope: &Scope,
-        id: Id,
-        named: &[Id],
+        (id, shown): (Id, Option<u64>),
+        wanted: &Destruction,
         once: Option<&Once>,
     ) -> Result<Exchange, Error> {
         let current = self.owned(scope, RecordKind::Exchange, id).await?;
         let before = exchange(current.clone())?;
-        let going = going(&before, named)?;
+        if shown.is_some_and(|shown| shown != before.meta.version) {
+            return Err(model::Error::VersionConflict.into());
+        }
+        let going = going(&before, named(&before, wanted)?)?;
         for object in &going {
             self.check_tree(scope, &before, object).await?;
         }
@@ -56,6 +93,9 @@ impl Broker {
         if self.parts.rules.four_eyes {
             let change = agreed(&before, &caller.actor, &objects)?;
             let asks = matches!(change, Change::AskDestruction(_));
+            if shown.is_some() && !asks && *wanted != Destruction::Asked {
+                return Err(model::Error::WrongState { state: "destruction-asked" }.into());
+            }
             let opening = before.messages.first().map(|message| message.id);
             after = exchange(self.apply(&mut work, &current, change, &caller.actor, opening)?)?;
             if asks {
@@ -70,7 +110,7 @@ impl Broker {
             subject: id,
             detail: json!({ "objects": objects, "by": caller.actor }),
             next_at: self.now(),
-            fifo_key: Some(format!("destroy:{id}")),
+            fifo_key: Some(queue_of(id)),
         });
         self.commit_answer(caller, once, work, id, after).await
     }
@@ -109,6 +149,20 @@ impl Broker {
             next += 1;
         }
         Ok(tree)
+    }
+}
+
+/// Destructions of one exchange wait for each other.
+fn queue_of(exchange: Id) -> String {
+    format!("destroy:{exchange}")
+}
+
+/// The objects that are wanted by name; none stands for all.
+fn named<'a>(exchange: &'a Exchange, wanted: &'a Destruction) -> Result<&'a [Id], Error> {
+    match (wanted, &exchange.destruction_asked) {
+        (Destruction::Of(objects), _) => Ok(objects),
+        (Destruction::Asked, Some(first)) => Ok(&first.objects),
+        (Destruction::Asked, None) => Err(model::Error::VersionConflict.into()),
     }
 }
 

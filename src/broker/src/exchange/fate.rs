@@ -82,6 +82,10 @@ impl Broker {
             Err(Error::Model(model::Error::NotFound { .. } | model::Error::Forbidden)) => return Ok(None),
             Err(error) => return Err(error),
         };
+        // One that was taken back is no disposition any more, and has no page.
+        if !found.disposes() {
+            return Ok(None);
+        }
         let object = found.objects.iter().find(|object| object.id == record).cloned();
         Ok(object.map(|object| (Box::new(found), object)))
     }

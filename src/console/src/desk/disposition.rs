@@ -4,7 +4,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::Error;
+use broker::{Destruction, Error};
 use maud::{Markup, html};
 use model::case::Disposition;
 use model::exchange::{DestructionAsked, Exchange, ExchangeObject};
@@ -42,8 +42,8 @@ async fn try_list(console: &Console, look: &Look, visit: &Visit, asked: &Asked) 
         )))
         @if listed.items.is_empty() {
             (page::empty(match listed.next {
-                None => look.of_two("Es wurde noch nichts angeboten.", "Nothing was offered yet."),
-                Some(_) => look.of_two("Unter den zuletzt angesehenen Vorgängen ist keine Aussonderung.", "Among those looked at there is no disposition."),
+                None if asked.after().is_none() => look.of_two("Es wurde noch nichts angeboten.", "Nothing was offered yet."),
+                _ => look.of_two("Unter den zuletzt angesehenen Vorgängen ist keine Aussonderung.", "Among those looked at there is no disposition."),
             }))
         } @else { (table(look, &listed.items)) }
         (next_page(look, asked, "/dispositions", listed.next))
@@ -113,8 +113,9 @@ async fn try_show(
 ) -> Result<Response, Error> {
     let of = read(console, visit, id).await?;
     let path = path(&of);
+    let runs = console.broker.is_destroying(&of).await?;
     if asked.get("part").is_some() {
-        return Ok(page::part(look, &progress(look, &of)));
+        return Ok(page::part(look, &progress(look, &of, runs)));
     }
     let from = asked.parsed::<usize>("from").unwrap_or(0);
     let more = from.saturating_add(OBJECTS);
@@ -127,7 +128,7 @@ async fn try_show(
             "Only what the archive has appraised for destruction, or has confirmed to have taken, is destroyed, if nobody works on it any more \
              and no legal hold lies on it. This cannot be undone; evidence and digests stay.",
         )))
-        (progress(look, &of))
+        (progress(look, &of, runs))
         @if let Some(first) = &of.destruction_asked { (agreement(console, look, visit, (&of, first))) }
         (objects(console, look, &of, &rows))
         @if more < of.objects.len() {
@@ -145,10 +146,9 @@ fn is_being_destroyed(object: &ExchangeObject) -> bool {
 }
 
 /// How far the disposition and its destruction are. It renews itself while something is being destroyed.
-fn progress(look: &Look, of: &Exchange) -> Markup {
+fn progress(look: &Look, of: &Exchange, runs: bool) -> Markup {
     let stays = of.objects.iter().filter(|object| object.not_destroyed.is_some()).count();
     let gone = destroyed(of);
-    let runs = of.objects.iter().any(is_being_destroyed);
     let part = runs.then(|| look.to(&format!("{}?part=yes", path(of))));
     html! {
         div aria-live="polite" hx-get=[part] hx-trigger=[runs.then_some("every 2s")] hx-headers=(POLLING) hx-swap=[runs.then_some("outerHTML")] {
@@ -263,7 +263,7 @@ fn objects(console: &Console, look: &Look, of: &Exchange, rows: &[Row]) -> Marku
     html! {
         h2 { (look.of_two("Akten", "Records")) }
         form method="post" action=(look.to(&format!("{}/destruction", path(of)))) {
-            (look.form_token()) (once_field())
+            (look.form_token()) (once_field()) (version(of))
             div.wide { table {
                 caption.unseen { (look.of_two("Angebotene Akten", "Records that were offered")) }
                 thead { tr {
@@ -289,7 +289,7 @@ fn objects(console: &Console, look: &Look, of: &Exchange, rows: &[Row]) -> Marku
         }
         @if may && of.objects.len() > rows.len() {
             form method="post" action=(look.to(&format!("{}/destruction", path(of)))) {
-                (look.form_token()) (once_field())
+                (look.form_token()) (once_field()) (version(of))
                 (ask(console, look, ("all", look.of_two("Alle vernichten, die vernichtet werden dürfen", "Destroy all that may be destroyed"))))
             }
         }
@@ -334,8 +334,7 @@ fn agreement(
                 p { (look.of_two("Von Ihnen beantragt. Eine andere Person muss zustimmen.", "Asked for by you. Another person has to agree.")) }
             } @else {
                 form method="post" action=(look.to(&format!("{}/destruction", path(of)))) {
-                    (look.form_token()) (once_field())
-                    input type="hidden" name="shown" value=(digest(&first.objects));
+                    (look.form_token()) (once_field()) (version(of))
                     details.act {
                         summary { (look.of_two("Zustimmen", "Agree")) }
                         p.hint { (look.of_two("Das lässt sich nicht rückgängig machen.", "This cannot be undone.")) }
@@ -349,10 +348,9 @@ fn agreement(
     }
 }
 
-/// What says which objects a page showed.
-fn digest(objects: &[Id]) -> String {
-    let all = objects.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    seal::sha256(&[all.as_bytes()]).to_string()
+/// What the page showed: nothing is destroyed that stands otherwise by now.
+pub(super) fn version(of: &Exchange) -> Markup {
+    html! { input type="hidden" name="version" value=(of.meta.version); }
 }
 
 /// `POST /console/dispositions/{id}/destruction`.
@@ -373,23 +371,20 @@ async fn try_destroy(
     (id, form): (Id, &Form),
 ) -> Result<Response, Error> {
     let of = read(console, visit, id).await?;
-    let what = form.field("what");
-    let objects = match what {
-        "agree" => agreed(&of, form.field("shown"))?,
-        "all" => vec![],
-        _ => chosen(form)?,
+    let (what, version) = (form.field("what"), form.field("version"));
+    let wanted = match what {
+        "agree" => Destruction::Asked,
+        "all" => Destruction::Of(vec![]),
+        _ => Destruction::Of(chosen(form)?),
     };
-    let once = form.once(&[what, &id.to_string(), &digest(&objects)]);
-    let after = console.broker.destroy(&visit.caller, of.meta.id, objects, once.as_ref()).await?;
+    let mut said = vec![what.to_owned(), id.to_string(), version.to_owned()];
+    said.extend(form.all("object").map(str::to_owned));
+    let once = form.once(&said.iter().map(String::as_str).collect::<Vec<_>>());
+    let shown = (id, version.parse().map_err(|_| model::Error::VersionConflict)?);
+    let after = console.broker.destroy_shown(&visit.caller, shown, &wanted, once.as_ref()).await?;
     let waits = console.broker.four_eyes() && after.destruction_asked.is_some();
     let done = if waits { "asked" } else { "destroying" };
     Ok(look.onward(&format!("{}?done={done}", path(&of))))
-}
-
-/// Those that somebody else has asked for, if they are what the page showed.
-fn agreed(of: &Exchange, shown: &str) -> Result<Vec<Id>, Error> {
-    let first = of.destruction_asked.as_ref().filter(|first| digest(&first.objects) == shown);
-    Ok(first.ok_or(model::Error::VersionConflict)?.objects.clone())
 }
 
 /// Those that were chosen: no choice does not stand for all.

@@ -132,7 +132,7 @@ async fn act(
                 (words::meaning(look, reason.code())) " (" (reason.code()) ")"
             },
             None => form method="post" action=(look.to(&format!("{path}/destruction"))) {
-                (look.form_token()) (once_field())
+                (look.form_token()) (once_field()) (disposition::version(of))
                 input type="hidden" name="object" value=(object.object_id);
                 (disposition::ask(console, look, ("choice", look.of_two("Vernichten", "Destroy"))))
             },

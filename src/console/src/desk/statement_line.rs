@@ -141,8 +141,8 @@ fn decision(look: &Look, here: &Here, it: &Question) -> Markup {
         section {
             h2 { (look.of_two("Was ist dieser Umsatz?", "What is this line?")) }
             @if let Some((_, said, own)) = &it.asked {
-                p { strong { (look.of_two("Vorgeschlagen: ", "Proposed: ")) (said) } ". "
-                    (if *own { look.of_two("Eine zweite Person muss dasselbe entscheiden.", "A second person has to decide the same.") }
+                div { strong { (look.of_two("Vorgeschlagen: ", "Proposed: ")) } (said) }
+                p { (if *own { look.of_two("Eine zweite Person muss dasselbe entscheiden.", "A second person has to decide the same.") }
                      else { look.of_two("Entscheiden Sie dasselbe, gilt es.", "If you decide the same, it counts.") }) }
             }
             @if may_be_money(it.seen) { (search(look, here, it.q)) }
@@ -156,7 +156,7 @@ fn decision(look: &Look, here: &Here, it: &Question) -> Markup {
                 input type="hidden" name="q" value=(it.q.unwrap_or_default());
                 fieldset {
                     legend { (look.of_two("Ihre Entscheidung", "Your decision")) }
-                    @if let Some((decision, said, false)) = &it.asked { (same(look, decision, said)) }
+                    @if let Some((decision, _, false)) = &it.asked { (same(look, decision)) }
                     @if may_be_payout(it.seen) { (of_proposal(look, it)) (of_payments(look, &it.awaited)) }
                     @if may_be_claims(it.seen) { (of_claims(look, &it.claims)) }
                     div.choice {
@@ -315,7 +315,10 @@ async fn said(
 ) -> Result<Markup, Error> {
     Ok(match decision {
         LineDecision::Ignore => html! { (ignored(look)) },
-        LineDecision::Settles(ids) => html! { (arrived(look, ids.len())) },
+        LineDecision::Settles(ids) => {
+            let them = payments(console, visit, ids).await?;
+            html! { (arrived(look, ids.len())) (list(look, &them, ids.len())) }
+        }
         LineDecision::Claim(id) => {
             let claim = claim(console, visit, *id).await?;
             html! {
@@ -340,11 +343,11 @@ fn arrived(look: &Look, count: usize) -> String {
 }
 
 /// What the first of two has said, to be said again.
-fn same(look: &Look, decision: &LineDecision, said: &Markup) -> Markup {
+fn same(look: &Look, decision: &LineDecision) -> Markup {
     html! {
         div.choice {
             input #same type="radio" name="decision" value=(value_of(decision));
-            label for="same" { (look.of_two("Wie vorgeschlagen: ", "As proposed: ")) (said) }
+            label for="same" { (look.of_two("Wie oben vorgeschlagen", "As proposed above")) }
         }
     }
 }

@@ -99,7 +99,10 @@ async fn one_list(
     };
     let body = html! {
         h2 { (heading) }
-        (table(look, console.broker.now(), &listed.items, words.of("Hier steht nichts.", "Nothing stands here.")))
+        (table(look, console.broker.now(), &listed.items, match listed.next {
+            None => words.of("Hier steht nichts.", "Nothing stands here."),
+            Some(_) => words.of("Auf dieser Seite steht nichts.", "Nothing stands on this page."),
+        }))
         (rest(look, name, listed.next, words.of("Weitere anzeigen", "Show more")))
         p { a href=(look.to("/approvals")) { (words.of("Alle Freigaben", "All approvals")) } }
     };
@@ -136,7 +139,10 @@ async fn all_lists(console: &Console, look: &Look, visit: &Visit) -> Result<Resp
             }
         }))
         h2 { (words.of("Wartet auf Sie", "Waits for you")) }
-        (table(look, now, &waiting, words.of("Nichts wartet auf Ihre Entscheidung.", "Nothing waits for your decision.")))
+        (table(look, now, &waiting, match more_waiting {
+            None => words.of("Nichts wartet auf Ihre Entscheidung.", "Nothing waits for your decision."),
+            Some(_) => words.of("Unter den neuesten wartet nichts auf Ihre Entscheidung.", "None of the newest waits for your decision."),
+        }))
         h2 { (words.of("Von Ihnen beantragt", "Asked for by you")) }
         (table(look, now, &own.items, words.of("Sie haben nichts beantragt, das noch offen ist.", "You have asked for nothing that is still open.")))
         (rest(look, "own", own.next, words.of("Weitere von Ihnen beantragte", "More that you have asked for")))

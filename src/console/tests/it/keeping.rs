@@ -141,16 +141,26 @@ async fn what_the_archive_is_done_with_is_destroyed_by_two_and_what_is_barred_st
     }
 
     bed.send("records-manager", &destroy, &[("what", "choice")]).await.is(409);
-    bed.send("records-manager", &destroy, &[("what", "all")]).await.is(409);
-    let chosen = [("what", "choice"), ("object", &*value_of(&page, "object"))];
+    let (version, object) = (value_of(&page, "version"), value_of(&page, "object"));
+    bed.send("records-manager", &destroy, &[("what", "all"), ("version", &version)]).await.is(409);
+    let chosen = [("what", "choice"), ("object", &*object), ("version", &*version)];
     assert!(led(&bed.send("records-manager", &destroy, &chosen).await).contains("done=asked"));
     bed.send("records-manager", &destroy, &chosen).await.is(409);
     let own = text(&bed.see("records-manager", &path).await.is(200));
     assert!(own.contains("Von Ihnen beantragt") && !own.contains("value=\"agree\""), "{own}");
     let theirs = text(&bed.see("all", &path).await.is(200));
-    bed.send("all", &destroy, &[("what", "agree"), ("shown", "x")]).await.is(409);
-    let agree = [("what", "agree"), ("shown", &*value_of(&theirs, "shown"))];
-    assert!(led(&bed.send("all", &destroy, &agree).await).contains("done=destroying"));
+    bed.send("all", &destroy, &chosen).await.is(409);
+    let now = value_of(&theirs, "version");
+    let asks = [("what", "choice"), ("object", &*object), ("version", &*now)];
+    bed.send("all", &destroy, &asks).await.is(409);
+    bed.send("all", &destroy, &[("what", "agree"), ("version", &*version)]).await.is(409);
+    let is_there = text(&bed.see("all", &path).await.is(200));
+    assert!(is_there.contains("value=\"agree\""), "who asks for the same has not agreed: {is_there}");
+    let once = value_of(&theirs, "once");
+    let agree = [("what", "agree"), ("version", &*now), ("once", &*once)];
+    for _ in 0..2 {
+        assert!(led(&bed.send("all", &destroy, &agree).await).contains("done=destroying"));
+    }
 
     let is_gone = |json: &Value| {
         json["objects"].as_array().unwrap().iter().any(|object| object["destroyedAt"].is_string())

@@ -103,7 +103,7 @@ async fn two_say_what_a_line_is_about_what_its_page_showed() {
     }
     let waits = text(&bed.see("cashier", &path).await.is(200));
     assert!(waits.contains("Eine zweite Person muss dasselbe entscheiden."), "{waits}");
-    assert!(!waits.contains("Wie vorgeschlagen"), "{waits}");
+    assert!(!waits.contains("Wie oben vorgeschlagen"), "{waits}");
     assert!(text(&bed.see("all", "/statement-lines").await.is(200)).contains("zweite Person fehlt"));
 
     // Who looked before knows nothing of what was asked for.
@@ -114,7 +114,7 @@ async fn two_say_what_a_line_is_about_what_its_page_showed() {
     let same = text(&bed.send("cashier", &decide, &again).await.is(409));
     assert!(same.contains("model.second-person"), "{same}");
     let second = text(&bed.see("all", &path).await.is(200));
-    for part in ["Vorgeschlagen", "Wie vorgeschlagen", "Gebühr", &reference] {
+    for part in ["Vorgeschlagen", "Wie oben vorgeschlagen", "Gebühr", &reference] {
         assert!(second.contains(part), "{part}: {second}");
     }
     assert_eq!(now(&bed, &line).await["state"], "unmatched", "nothing is done before somebody agrees");
