@@ -189,6 +189,11 @@ pub(super) fn is_done_with(of: &Exchange, object: &ExchangeObject) -> bool {
     object.destroyed_at.is_none() && of.is_disposed(object)
 }
 
+/// Whether somebody has asked for the destruction of an object, and nobody has agreed.
+pub(super) fn is_asked(of: &Exchange, object: &ExchangeObject) -> bool {
+    of.destruction_asked.as_ref().is_some_and(|first| first.objects.contains(&object.object_id))
+}
+
 /// One page of the objects; first come those that somebody has to agree to.
 async fn rows<'a>(
     console: &Console,
@@ -196,10 +201,8 @@ async fn rows<'a>(
     of: &'a Exchange,
     from: usize,
 ) -> Result<Vec<Row<'a>>, Error> {
-    let first = of.destruction_asked.as_ref();
-    let is_asked = |object: &ExchangeObject| first.is_some_and(|it| it.objects.contains(&object.object_id));
     let mut objects: Vec<&ExchangeObject> = of.objects.iter().collect();
-    objects.sort_by_key(|object| !is_asked(object));
+    objects.sort_by_key(|object| !is_asked(of, object));
     let mut rows = vec![];
     for object in objects.into_iter().skip(from).take(OBJECTS) {
         let against = match is_done_with(of, object) {
@@ -207,7 +210,7 @@ async fn rows<'a>(
             false => None,
         };
         let record = post::seen(console, visit, object.id).await?;
-        rows.push(Row { object, record, is_asked: is_asked(object), against });
+        rows.push(Row { object, record, is_asked: is_asked(of, object), against });
     }
     Ok(rows)
 }

@@ -81,17 +81,13 @@ fn offered(look: &Look, of: &Exchange, object: &ExchangeObject) -> Markup {
     html! {
         (look.link(&disposition::path(of), look.of_two("dem Archiv angeboten", "offered to the archive")))
         " " (words::shown(look, disposition::state(of, object)))
-        @if is_asked(of, object) {
+        @if disposition::is_asked(of, object) {
             " " span.state.warn { (look.of_two("Vernichtung beantragt", "destruction asked for")) }
         }
         @if let Some(code) = &object.not_destroyed {
             p.place { (words::meaning(look, code)) " (" (code) ")" }
         }
     }
-}
-
-fn is_asked(of: &Exchange, object: &ExchangeObject) -> bool {
-    of.destruction_asked.as_ref().is_some_and(|first| first.objects.contains(&object.object_id))
 }
 
 fn destroyed(look: &Look, root: Id, fate: &Fate) -> Markup {

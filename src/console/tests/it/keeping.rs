@@ -140,20 +140,27 @@ async fn what_the_archive_is_done_with_is_destroyed_by_two_and_what_is_barred_st
         assert_eq!(page.contains(&destroy), offers, "{page}");
     }
 
-    bed.send("records-manager", &destroy, &[("what", "choice")]).await.is(409);
     let (version, object) = (value_of(&page, "version"), value_of(&page, "object"));
-    bed.send("records-manager", &destroy, &[("what", "all"), ("version", &version)]).await.is(409);
+    let refused = async |who: &str, fields: &[(&str, &str)], code: &str| {
+        let said = text(&bed.send(who, &destroy, fields).await.is(409));
+        assert!(said.contains(code), "{who} {fields:?}, {code}: {said}");
+    };
+    let stale = "model.version-conflict";
+    refused("records-manager", &[("what", "choice"), ("version", &version)], "model.invalid").await;
+    refused("records-manager", &[("what", "all"), ("version", &version)], "model.held").await;
+    refused("records-manager", &[("what", "choice"), ("object", &object)], stale).await;
     let chosen = [("what", "choice"), ("object", &*object), ("version", &*version)];
     assert!(led(&bed.send("records-manager", &destroy, &chosen).await).contains("done=asked"));
-    bed.send("records-manager", &destroy, &chosen).await.is(409);
+    refused("records-manager", &chosen, stale).await;
     let own = text(&bed.see("records-manager", &path).await.is(200));
     assert!(own.contains("Von Ihnen beantragt") && !own.contains("value=\"agree\""), "{own}");
     let theirs = text(&bed.see("all", &path).await.is(200));
-    bed.send("all", &destroy, &chosen).await.is(409);
+    refused("all", &chosen, stale).await;
     let now = value_of(&theirs, "version");
     let asks = [("what", "choice"), ("object", &*object), ("version", &*now)];
-    bed.send("all", &destroy, &asks).await.is(409);
-    bed.send("all", &destroy, &[("what", "agree"), ("version", &*version)]).await.is(409);
+    refused("records-manager", &asks, "model.second-person").await;
+    refused("all", &asks, "model.wrong-state").await;
+    refused("all", &[("what", "agree"), ("version", &version)], stale).await;
     let is_there = text(&bed.see("all", &path).await.is(200));
     assert!(is_there.contains("value=\"agree\""), "who asks for the same has not agreed: {is_there}");
     let once = value_of(&theirs, "once");

@@ -134,6 +134,22 @@ async fn two_say_what_a_line_is_about_what_its_page_showed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_to_say_the_same_sees_which_payments_are_meant() {
+    let bed = Bed::careful().await;
+    let workers = bed.gateway.work().await;
+    let case = case(&bed, "Bauantrag", "A-9").await;
+    let payment = paid(&bed, &case, 2_500).await;
+    let path = page_of(&id(&told(&bed, "Auszahlung").await));
+    let page = async |who: &str| text(&bed.see(who, &path).await.is(200));
+    assert!(!page("all").await.contains(&payment));
+    let chosen = [("decision", "chosen"), ("settles", &*payment), ("shown", "1")];
+    assert!(led(&bed.send("cashier", &format!("{path}/decision"), &chosen).await).contains("done=asked"));
+    let second = page("all").await;
+    assert!(second.contains(&format!("/payments/{payment}")) && second.contains("Wie oben"), "{second}");
+    workers.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_line_is_the_money_of_payments_or_none_of_ours_and_never_what_it_cannot_be() {
     let bed = Bed::start().await;
     let workers = bed.gateway.work().await;
